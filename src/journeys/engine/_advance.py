@@ -1,0 +1,550 @@
+"""The order of work: one input, or time passing, changes one profile (sections T and O).
+
+No clock, no I/O, no random numbers. Rules that this file keeps:
+
+1. deadlines before an event happen first, each at its own instant, in the order of T6;
+2. an event at the very deadline is inside the wait (T6);
+3. after every step of time and every event, whatever has become true goes on, until nothing moves (O2 5, O3);
+4. one unit of work is applied wholly; nothing here raises for what an input contains (O1, C10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from journeys._time import format_instant
+from journeys.engine import _identity, _leaving, _steps
+from journeys.engine._effects import Effects
+from journeys.engine._payloads import send_output
+from journeys.engine._state import (
+    ARMED,
+    COMPLETED,
+    ENDED,
+    INSIDE,
+    LIVE,
+    REARMING,
+    UNARMED,
+    EntryState,
+    Instance,
+    ProfileState,
+    Wait,
+)
+from journeys.plan.conditions import Condition
+from journeys.plan.plan import HoldPlan, JourneyPlan, MultiBranchPlan, Output, Plan, Route, WaitPlan
+from journeys.plan.values import ABSENT, NEVER, compact, equal, find, identity, normal
+
+ACCEPTED, LATE, DUPLICATE, FULL = "accepted", "late", "duplicate", "too_many_events"
+
+#: an identifier is no longer than this, as text (E3)
+MAX_IDENTIFIER = 150
+
+
+class Engine:
+    """Applies inputs to profiles under one plan, and collects the effects."""
+
+    __slots__ = ("all_changed", "changed_event", "effects", "now", "plan", "profile", "space", "traits_changed", "unit")
+
+    def __init__(self, plan: Plan, effects: Effects) -> None:
+        self.plan = plan
+        self.effects = effects
+        self.space = plan.space.key
+        self.profile: ProfileState
+        self.now = -1
+        #: counts units of work, for O4
+        self.unit = 0
+        self.changed_event: str | None = None
+        self.traits_changed = self.all_changed = False
+
+    # inputs
+
+    def apply(
+        self,
+        profile: ProfileState,
+        route: Route | None,
+        content: Mapping[str, Any],
+        timestamp: int,
+        message_id: str | None,
+        watermark: int,
+        *,
+        traits: bool = False,
+        other: ProfileState | None = None,
+        rename: str | None = None,
+        anonymous_id: str | None = None,
+    ) -> str:
+        """Applies one input: an event (``route``), trait writes (``traits``), or a mere link.
+
+        ``other`` is a profile to be merged into this one, ``rename`` the key that this one takes (P2). Answers
+        ACCEPTED, LATE, DUPLICATE or FULL.
+        """
+        clock = profile.clock if other is None or other.clock < profile.clock else other.clock
+        at = timestamp
+        if at < clock:
+            at = clock
+        if at < watermark:
+            at = watermark
+        late = timestamp < clock or timestamp <= watermark
+        if message_id is not None and self.is_duplicate(profile, other, message_id, at):
+            return DUPLICATE
+        if route is not None and route.features and self._is_full(profile, route, content, at):
+            return FULL
+        is_new = profile.clock < 0
+        if profile.due <= at:
+            self.advance(profile, watermark)
+            self._fire_before(profile, at)
+        if other is not None:
+            self.advance(other, watermark)
+            self._fire_before(other, at)
+        self.profile = profile
+        self.now = profile.clock = at
+        self.unit += 1
+        self.all_changed = is_new
+        if rename is not None:
+            profile.rename(rename)
+        if other is not None:
+            _identity.merge(self, profile, other)
+            self.all_changed = True
+        if anonymous_id is not None:
+            profile.anonymous_id = anonymous_id
+        if message_id is not None:
+            self._mark(profile, message_id, at)
+        accepted = profile.accepted
+        profile.accepted = accepted + 1
+        if traits:
+            write_traits(profile, content, timestamp)
+        self.traits_changed = traits
+        if route is None:
+            self.changed_event = None
+            self._outputs()
+            self._conditions(None)
+        else:
+            self.changed_event = route.name
+            cause = accepted if message_id is None else message_id
+            self._event(profile, route, content, timestamp, cause, late)
+        profile.settle_due()
+        return LATE if late else ACCEPTED
+
+    def meet(self, profile: ProfileState, timestamp: int, watermark: int) -> None:
+        """An unwanted event makes a profile known; nothing else of it is kept (O7)."""
+        self.profile = profile
+        self.now = profile.clock = max(timestamp, watermark)
+        self.unit += 1
+        self.all_changed, self.changed_event, self.traits_changed = True, None, False
+        self._outputs()
+        self._conditions(None)
+        profile.settle_due()
+
+    def advance(self, profile: ProfileState, until: int) -> None:
+        """Lets every deadline ``<= until`` happen, each at its own instant (T5)."""
+        while profile.due <= until:
+            self._fire(profile, profile.due)
+
+    def _fire_before(self, profile: ProfileState, at: int) -> None:
+        while profile.due < at:
+            self._fire(profile, profile.due)
+
+    def is_duplicate(self, profile: ProfileState, other: ProfileState | None, message_id: str, at: int) -> bool:
+        """Whether this message id was accepted from the profile within ``dedupe_window`` (O2 1)."""
+        for each in (profile, other) if other is not None else (profile,):
+            marked = each.marks.get(message_id)
+            if marked is not None and marked > self.plan.dedupe_window.before(at):
+                return True
+            if each.history and any(entry[1] == message_id for entry in each.history):
+                return True
+        return False
+
+    def _mark(self, profile: ProfileState, message_id: str, at: int) -> None:
+        marks = profile.marks
+        if len(marks) >= 16 and len(marks) & 15 == 0:
+            horizon = self.plan.dedupe_window.before(at)
+            for old in [each for each, marked in marks.items() if marked <= horizon]:
+                del marks[old]
+        marks[message_id] = at
+
+    def _is_full(self, profile: ProfileState, route: Route, properties: Mapping[str, Any], at: int) -> bool:
+        limit = self.plan.limits.max_remembered_events
+        for feature in route.features:
+            cell = profile.cells.get(feature.key)
+            if cell is not None and len(cell) >= limit and feature.is_full(cell, limit, at):
+                return True
+        return False
+
+    # an event (O2)
+
+    def _event(
+        self, profile: ProfileState, route: Route, properties: Mapping[str, Any], timestamp: int, cause: Any, late: bool
+    ) -> None:
+        for feature in route.features:  # O2 (3)
+            if feature.test is None or feature.test(properties):
+                cell = profile.cells.get(feature.key)
+                if cell is None:
+                    cell = profile.cells[feature.key] = feature.new()
+                feature.add(cell, timestamp, properties, self.now)
+        self._outputs()
+        if profile.instances and route.journeys:  # O2 (4)
+            for instance in tuple(profile.instances):
+                if instance.plan in route.journeys:
+                    self._see(instance, route, properties, timestamp)
+        self._conditions(route)  # O2 (5)
+        if route.entries:  # O2 (6)
+            entered = False
+            for journey in route.entries:
+                entered |= self._enter_on_event(journey, properties, timestamp, cause, late)
+            if entered and (self.plan.condition_entries or len(profile.instances) > 1):
+                self._conditions(route)  # O2 (7)
+
+    def _see(self, instance: Instance, route: Route, properties: Mapping[str, Any], timestamp: int) -> None:
+        """What one instance makes of the event: its goal, its exit rules, else its holds."""
+        plan, name = instance.plan, route.name
+        if instance.goal_open and route.goals:
+            self._check_goal(instance, name, properties, timestamp)
+        if instance.status == ENDED:
+            return
+        for rule in plan.exit_rules.get(name, ()):
+            if rule.identifier is not None and not _same(instance.identifier, properties, rule.identifier):
+                continue
+            if rule.matches is None or rule.matches(properties, self.profile, instance.context, self.now):
+                _leaving.exit_by_rule(self, instance, rule, name, properties)
+                return
+        if instance.status == LIVE:
+            self._hold_sees(instance, name, properties)
+
+    def _check_goal(self, instance: Instance, name: str, properties: Mapping[str, Any], timestamp: int) -> None:
+        goal = instance.plan.goal
+        if goal is None or goal.event != name or timestamp <= instance.entered_at:
+            return
+        if goal.within is not None and timestamp > goal.within.after(instance.entered_at):
+            return
+        if goal.matches is None or goal.matches(properties, self.profile, instance.context, self.now):
+            instance.goal_open = False
+            self.effects.record(self.now, self.profile, instance, "goal")
+            _leaving.forget_if_done(self.profile, instance)
+
+    def _hold_sees(self, instance: Instance, name: str, properties: Mapping[str, Any]) -> None:
+        waits = [
+            wait for wait in instance.waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches
+        ]
+        if len(waits) > 1:
+            waits.sort(key=lambda wait: wait.step.order)  # S7: in the order of their step keys
+        for wait in waits:
+            if wait in instance.waits:
+                _steps.offer(self, instance, wait, name, properties)
+
+    # entering
+
+    def _enter_on_event(
+        self, journey: JourneyPlan, properties: Mapping[str, Any], timestamp: int, cause: Any, late: bool
+    ) -> bool:
+        profile = self.profile
+        if journey.entry_matches is not None and not journey.entry_matches(properties, profile, None, self.now):
+            return False
+        if journey.entry_audience is not None and not journey.entry_audience.holds(profile, None, self.now):
+            return False
+        identifier = None
+        if journey.identifier is not None:
+            identifier = find(properties, journey.identifier)
+            if not _is_identifier(identifier):
+                self.effects.counters["missing_identifier"] += 1
+                return False
+        if not self._may_enter(journey, identifier):
+            return False
+        if late:  # E8
+            end = profile.ends.get((journey.key, _identifier_text(identifier)))
+            if end is not None and timestamp <= end and end > self.plan.dedupe_window.before(self.now):
+                self.effects.counters["late_entries"] += 1
+                return False
+        if profile.live >= self.plan.limits.max_live_instances:  # E9
+            self.effects.counters["too_many_instances"] += 1
+            return False
+        instance = self._new_instance(journey, cause, identifier)
+        assert journey.entry_event is not None
+        instance.context[journey.entry_event] = properties
+        fields = None if journey.identifier is None else {"identifier": identifier}
+        self.effects.record(self.now, profile, instance, "entered", fields)
+        self.run(instance, journey.start)
+        return True
+
+    def _may_enter(self, journey: JourneyPlan, identifier: Any) -> bool:
+        profile = self.profile
+        if journey.once and any(key == journey.key for key, _ in profile.been):  # E2
+            return False
+        if journey.exclude_previous and _was_in_earlier_version(profile, journey):  # V3
+            return False
+        for instance in profile.instances:
+            if instance.status != LIVE or instance.plan.key != journey.key:
+                continue
+            if journey.identifier is None or equal(instance.identifier, identifier):  # E3, E4
+                return False
+            if journey.reentry_after is not None and instance.plan is not journey:  # V3
+                return False
+        return True
+
+    def _new_instance(self, journey: JourneyPlan, cause: Any, identifier: Any) -> Instance:
+        profile = self.profile
+        profile.order += 1
+        instance = Instance(journey, profile.id, cause, identifier, self.now, profile.order)
+        profile.instances.append(instance)
+        profile.remember_journey(journey)
+        return instance
+
+    def _consider(self, journey: JourneyPlan) -> bool:
+        """A condition entry at this instant (E5, E6); says whether the profile entered."""
+        profile, now = self.profile, self.now
+        condition = journey.condition
+        assert condition is not None
+        label = entry_label(journey)
+        state = profile.entries.get(label)
+        status = ARMED if state is None else state.status
+        if status == REARMING and state is not None and state.at <= now:
+            status = ARMED
+        if not journey.accepts:
+            if status == ARMED and state is not None:
+                _set_entry(profile, label, ARMED, NEVER)
+            return False
+        if status not in (ARMED, UNARMED):
+            return False
+        holds = condition.holds(profile, None, now)
+        if status == ARMED and holds:
+            return self._enter_on_condition(journey, label)
+        _set_entry(profile, label, UNARMED if holds else ARMED, condition.flip(profile, None, now))
+        self._unblock(label)
+        return False
+
+    def _enter_on_condition(self, journey: JourneyPlan, label: str) -> bool:
+        profile = self.profile
+        if journey.exclude_previous and _was_in_earlier_version(profile, journey):  # V3
+            return False
+        if any(
+            each.plan.key == journey.key and each.status != ENDED and entry_label(each.plan) == label
+            for each in profile.instances
+        ):
+            return False
+        if profile.live >= self.plan.limits.max_live_instances:  # E9: it stays armed
+            if label not in profile.blocked:
+                self.effects.counters["too_many_instances"] += 1
+                profile.blocked = (*profile.blocked, label)
+            assert journey.condition is not None
+            _set_entry(profile, label, ARMED, journey.condition.flip(profile, None, self.now))
+            return False
+        self._unblock(label)
+        _set_entry(profile, label, INSIDE, NEVER)
+        instance = self._new_instance(journey, format_instant(self.now), None)
+        self.effects.record(self.now, profile, instance, "entered")
+        self.run(instance, journey.start)
+        return True
+
+    def _unblock(self, label: str) -> None:
+        profile = self.profile
+        if label in profile.blocked:
+            profile.blocked = tuple(each for each in profile.blocked if each != label)
+
+    # whatever has become true (O2 5)
+
+    def _conditions(self, route: Route | None) -> None:
+        profile, plan = self.profile, self.plan
+        if not profile.instances and not plan.condition_entries:
+            return
+        moved = True
+        while moved:
+            moved = False
+            for instance in tuple(profile.instances):
+                if instance.status == LIVE and instance.waits:
+                    moved |= self._conditions_of(instance)
+            if plan.condition_entries:
+                for journey in self._entries_to_consider(route):
+                    moved |= self._consider(journey)
+
+    def _conditions_of(self, instance: Instance) -> bool:
+        waits = [wait for wait in instance.waits if isinstance(wait.step, (WaitPlan, MultiBranchPlan))]
+        if not waits:
+            return False
+        waits.sort(key=lambda wait: wait.rank)
+        moved = False
+        for wait in waits:
+            condition = _steps.condition_of(wait)
+            if wait not in instance.waits or not self._concerns(condition, wait.due):
+                continue
+            if condition.holds(self.profile, instance.context, self.now):
+                moved = True
+                _steps.pass_condition(self, instance, wait)
+            else:
+                wait.due = condition.flip(self.profile, instance.context, self.now)
+        instance.settle_due()
+        return moved
+
+    def _concerns(self, condition: Condition, due: int) -> bool:
+        return (
+            due <= self.now
+            or self.all_changed
+            or condition.reads_context
+            or (self.traits_changed and condition.reads_traits)
+            or (self.changed_event is not None and self.changed_event in condition.events)
+        )
+
+    def _entries_to_consider(self, route: Route | None) -> Iterable[JourneyPlan]:
+        plan, profile = self.plan, self.profile
+        if self.all_changed:
+            return plan.condition_entries
+        due = {label for label, state in profile.entries.items() if state.at <= self.now}
+        if not due and not profile.blocked:
+            if route is not None:
+                return route.reentries
+            return plan.trait_entries if self.traits_changed else ()
+        due.update(profile.blocked)
+        concerned = set(route.reentries) if route is not None else set()
+        if self.traits_changed:
+            concerned.update(plan.trait_entries)
+        return [each for each in plan.condition_entries if each in concerned or entry_label(each) in due]
+
+    # time (T6, O3)
+
+    def _fire(self, profile: ProfileState, at: int) -> None:
+        """The first of the deadlines at this instant does its own step, then whatever has become true goes on."""
+        self.profile = profile
+        self.now = at
+        if profile.clock < at:
+            profile.clock = at
+        self.unit += 1
+        self.changed_event = None
+        self.traits_changed = self.all_changed = False
+        if not self._fire_instance(profile, at) and not self._fire_entry(profile, at):
+            self._outputs()
+        self._conditions(None)
+        profile.settle_due()
+
+    def _fire_instance(self, profile: ProfileState, at: int) -> bool:
+        for instance in profile.instances:
+            if instance.due > at:
+                continue
+            if instance.exit_at <= at and instance.status != ENDED:
+                _leaving.exit_by_age(self, instance)
+            elif instance.expires_at <= at and instance.status == LIVE:
+                _leaving.end(self, instance, "expired")
+            else:
+                due = [wait for wait in instance.waits if wait.due <= at]
+                if due:
+                    _steps.fire(self, instance, min(due, key=lambda wait: wait.rank))
+            instance.settle_due()
+            return True
+        return False
+
+    def _fire_entry(self, profile: ProfileState, at: int) -> bool:
+        labels = {label for label, state in profile.entries.items() if state.at <= at}
+        if not labels:
+            return False
+        for journey in self.plan.condition_entries:
+            if (label := entry_label(journey)) in labels:
+                self._consider(journey)
+                state = profile.entries.get(label)
+                if state is not None and state.at <= at:  # it cannot enter now: it waits for another reason to try
+                    state.at = NEVER
+                return True
+        for label in labels:  # of a journey that this plan does not have any more
+            profile.entries[label].at = NEVER
+        return True
+
+    def _outputs(self) -> None:
+        """Audiences and computed traits that have destinations are sent when they change, and only then (P6)."""
+        profile, now = self.profile, self.now
+        for output in self.plan.outputs:
+            last = profile.outputs.get(output.key)
+            if not self.all_changed and not _output_concerned(output, self, last):
+                continue
+            before = _initial(output) if last is None else (last[0][0] if last[0] else ABSENT)
+            if output.condition is not None:
+                value: Any = output.condition.holds(profile, None, now)
+                until = output.condition.flip(profile, None, now)
+                event = "Audience Entered" if value else "Audience Exited"
+            else:
+                assert output.computed is not None
+                value = output.computed.value(profile, now)
+                until = output.computed.until(profile, now)
+                event = "Trait Computed"
+            if not (equal(before, value) or before is value):
+                shown = None if value is ABSENT else value
+                send_output(
+                    self.space, profile, output.key, output.destinations, event=event, value=shown,
+                    computed=output.computed is not None, now=now, effects=self.effects,
+                )  # fmt: skip
+            profile.outputs[output.key] = [[] if value is ABSENT else [value], until]
+
+    # moving
+
+    def run(self, instance: Instance, step: Any) -> None:
+        """A token moves on from here until it waits or ends; then the instance may be complete (S10)."""
+        _steps.move(self, instance, step)
+        if instance.status == LIVE and not instance.has_tokens:
+            _leaving.complete(self, instance)
+        instance.settle_due()
+
+
+def write_traits(profile: ProfileState, traits: Mapping[str, Any], timestamp: int) -> None:
+    """For each trait the write with the latest timestamp wins, on a tie the later arrival; null removes (P3)."""
+    written = profile.written
+    for key, value in traits.items():
+        if timestamp >= written.get(key, -1):
+            written[key] = timestamp
+            if value is None:
+                profile.traits.pop(key, None)
+            else:
+                profile.traits[key] = value
+
+
+def entry_label(journey: JourneyPlan) -> str:
+    """Under which name a profile's standing with a condition entry is kept: per version without exit settings (V3)."""
+    return journey.key if journey.reentry_after is not None else journey.label
+
+
+def _set_entry(profile: ProfileState, label: str, status: str, at: int) -> None:
+    if status == ARMED and at == NEVER:
+        profile.entries.pop(label, None)
+        return
+    state = profile.entries.get(label)
+    if state is None:
+        profile.entries[label] = EntryState(status, at)
+    else:
+        state.status, state.at = status, at
+
+
+def _same(identifier: Any, properties: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    return equal(identifier, find(properties, path))
+
+
+def _is_identifier(value: Any) -> bool:
+    """Whether it identifies an instance: no null, object or list, and not too long (E3)."""
+    if identity(value) is None:
+        return False
+    if type(value) is str:
+        return len(value) <= MAX_IDENTIFIER
+    return len(compact(value)) <= MAX_IDENTIFIER
+
+
+def _identifier_text(identifier: Any) -> str:
+    return "" if identifier is None else compact(normal(identifier))
+
+
+def _was_in_earlier_version(profile: ProfileState, journey: JourneyPlan) -> bool:
+    return any(key == journey.key and version < journey.version for key, version in profile.been)
+
+
+def _output_concerned(output: Output, engine: Engine, last: Any) -> bool:
+    depends = output.condition if output.condition is not None else output.computed
+    assert depends is not None
+    return (
+        (last is not None and bool(last[1] <= engine.now))
+        or (engine.traits_changed and depends.reads_traits)
+        or (engine.changed_event is not None and engine.changed_event in depends.events)
+    )
+
+
+def _initial(output: Output) -> Any:
+    """What an audience or computed trait is before anything is known: not a change."""
+    if output.condition is not None:
+        return False
+    assert output.computed is not None
+    return output.computed.value(_NOBODY, 0)
+
+
+_NOBODY = ProfileState("a:")
+
+__all__ = ["ACCEPTED", "COMPLETED", "DUPLICATE", "FULL", "LATE", "Engine", "Wait", "entry_label", "write_traits"]

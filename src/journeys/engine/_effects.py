@@ -1,0 +1,86 @@
+"""What a unit of work causes: records of the trace, deliveries, and counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from journeys._time import format_instant
+from journeys.engine._state import Instance, ProfileState
+from journeys.ports import Delivery, TraceRow
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+class Record:
+    """One record of the trace; fields are added to those that all records have."""
+
+    __slots__ = ("at", "fields", "instance", "journey", "key", "kind", "profile", "seq", "version")
+
+    def __init__(self, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any) -> None:
+        self.at = at
+        self.profile = profile.id
+        self.key = profile.key
+        profile.seq += 1
+        self.seq = profile.seq
+        self.kind = kind
+        self.fields = fields
+        if instance is None:
+            self.journey = self.version = self.instance = None
+        else:
+            self.journey: str | None = instance.plan.key
+            self.version: int | None = instance.plan.version
+            self.instance: str | None = instance.id
+
+    @property
+    def order(self) -> tuple[int, str, str, int]:
+        """The order of a trace: instant, profile, then as it happened; of two profiles with one id, users last."""
+        return (self.at, self.profile, self.key, self.seq)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as the trace shows it."""
+        record: dict[str, Any] = {"at": format_instant(self.at), "profile": self.profile}
+        if self.journey is not None:
+            record |= {"journey": self.journey, "version": self.version, "instance": self.instance}
+        record["kind"] = self.kind
+        if self.fields:
+            record |= self.fields
+        return record
+
+    def as_row(self) -> TraceRow:
+        """The record as a store keeps it."""
+        return TraceRow(
+            at=self.at,
+            profile=self.profile,
+            seq=self.seq,
+            journey=self.journey,
+            instance=self.instance,
+            kind=self.kind,
+            record=encode(self.as_dict()),
+        )
+
+
+class Effects:
+    """Collects what happens. ``traces`` says whether records are wanted at all."""
+
+    __slots__ = ("counters", "deliveries", "records", "traces")
+
+    def __init__(self, *, traces: bool = True) -> None:
+        self.traces = traces
+        self.records: list[Record] = []
+        self.deliveries: list[Delivery] = []
+        self.counters: Counter[str] = Counter()
+
+    def record(self, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any = None) -> None:
+        """Something happened."""
+        if self.traces:
+            self.records.append(Record(at, profile, instance, kind, fields))
+
+    def take(self) -> Effects:
+        """What has been collected, leaving this one empty."""
+        taken = Effects(traces=self.traces)
+        taken.records, self.records = self.records, taken.records
+        taken.deliveries, self.deliveries = self.deliveries, taken.deliveries
+        taken.counters, self.counters = self.counters, taken.counters
+        return taken

@@ -1,0 +1,107 @@
+"""How an instance ends: completed, by an exit rule, by age, or otherwise (sections S10 and X)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from journeys.engine._payloads import change_list, send_activation
+from journeys.engine._state import (
+    COMPLETED,
+    ENDED,
+    NEVERMORE,
+    REARMING,
+    EntryState,
+    Instance,
+    ProfileState,
+)
+from journeys.plan.plan import AdPlan, ExitRulePlan
+from journeys.plan.values import NEVER, compact, normal
+
+if TYPE_CHECKING:
+    from journeys.engine._advance import Engine
+
+
+def complete(engine: Engine, instance: Instance) -> None:
+    """The last token has ended; a condition-based instance stays in its journey until it exits (S10)."""
+    engine.effects.record(engine.now, engine.profile, instance, "completed")
+    if instance.plan.is_condition_based:
+        instance.status = COMPLETED
+    else:
+        _note_end(engine, instance)
+        forget_if_done(engine.profile, instance)
+
+
+def exit_by_rule(
+    engine: Engine, instance: Instance, rule: ExitRulePlan, event: str, properties: Mapping[str, Any]
+) -> None:
+    """An exit rule matches: ``exited``, then the exit send, then the lists are left (X1)."""
+    instance.context[event] = properties
+    end(engine, instance, "exited", {"rule": rule.key}, sends=rule.sends)
+
+
+def exit_by_age(engine: Engine, instance: Instance) -> None:
+    """``exit_after`` has passed since the entry (X2)."""
+    end(engine, instance, "exited", {"rule": None})
+
+
+def end(engine: Engine, instance: Instance, kind: str, fields: Any = None, *, sends: bool = False) -> None:
+    """Ends an instance in any way but completion: waits are cancelled, lists are left (X3)."""
+    engine.effects.record(engine.now, engine.profile, instance, kind, fields)
+    if sends and instance.plan.exit_send is not None:
+        send_activation(
+            engine.space, engine.profile, instance, None, instance.plan.exit_send, engine.now, engine.effects
+        )
+    for key in instance.lists:
+        step = instance.plan.steps[key]
+        assert isinstance(step, AdPlan)
+        leave_list(engine, instance, step)
+    instance.waits = []
+    if kind == "merged":
+        instance.status = ENDED
+        instance.goal_open = False
+    else:
+        _note_end(engine, instance)
+    instance.settle_due()
+    forget_if_done(engine.profile, instance)
+
+
+def leave_list(engine: Engine, instance: Instance, step: AdPlan) -> None:
+    """Takes the profile off a list; the destination hears of it when no instance holds the profile there (S9)."""
+    profile = engine.profile
+    if step.key not in instance.lists:
+        return
+    instance.lists = tuple(key for key in instance.lists if key != step.key)
+    holders = profile.lists.get(step.destination, [])
+    holder = f"{instance.id}/{step.key}"
+    if holder in holders:
+        holders.remove(holder)
+    fields = {"step": step.key, "destination": step.destination}
+    engine.effects.record(engine.now, profile, instance, "list_removed", fields)
+    if not holders:
+        profile.lists.pop(step.destination, None)
+        change_list(profile, instance, step, "remove", engine.now, engine.effects)
+
+
+def _note_end(engine: Engine, instance: Instance) -> None:
+    """Remembers the end for late entry events (E8), and when a condition entry is armed again (E6)."""
+    profile, plan = engine.profile, instance.plan
+    instance.status = ENDED
+    if plan.condition is None:
+        identifier = "" if instance.identifier is None else compact(normal(instance.identifier))
+        ends = profile.ends
+        if len(ends) >= 16 and len(ends) & 15 == 0:
+            horizon = engine.plan.dedupe_window.before(engine.now)
+            for old in [key for key, at in ends.items() if at <= horizon]:
+                del ends[old]
+        ends[plan.key, identifier] = engine.now
+    elif plan.reentry_after is not None:
+        profile.entries[plan.key] = EntryState(REARMING, plan.reentry_after.after(engine.now))
+    else:
+        profile.entries[plan.label] = EntryState(NEVERMORE, NEVER)
+
+
+def forget_if_done(profile: ProfileState, instance: Instance) -> None:
+    """An instance that has ended, whose goal is decided and that has no removal due, is forgotten."""
+    if instance.status == ENDED and not instance.goal_open and not instance.waits:
+        profile.instances.remove(instance)

@@ -1,0 +1,244 @@
+"""What is known of one profile. Only this package changes it:
+
+1. one input, or time passing, changes one ``ProfileState`` (a link: two), through ``apply`` and nowhere else;
+2. a profile's clock never goes back (T4);
+3. ``due`` is the earliest instant at which anything happens by itself; whoever changes a wait sees to it.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from journeys._time import format_instant
+from journeys.plan.plan import JourneyPlan, StepPlan
+from journeys.plan.values import NEVER, compact, normal
+
+#: how an instance ended; LIVE and COMPLETED are still kept
+LIVE, COMPLETED, ENDED = 0, 1, 2
+#: what a condition entry waits for (E5, E6): to be true, to be false, an exit, an instant, or nothing any more
+ARMED, UNARMED, INSIDE, REARMING, NEVERMORE = "armed", "unarmed", "inside", "rearming", "never"
+
+
+def derived_id(*parts: str) -> str:
+    """Ids are derived, never drawn (O6)."""
+    return blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+class Wait:
+    """A token that waits at a step, or a list removal that is due.
+
+    ``branch`` is the branch of a multi-branch split, else -1; ``count`` is the number of restarts of a hold, or the
+    phase of a delay; ``removal`` marks the end of a ``show_ad``.
+    """
+
+    __slots__ = ("branch", "count", "due", "removal", "step")
+
+    def __init__(self, step: StepPlan, due: int, branch: int = -1, *, removal: bool = False, count: int = 0) -> None:
+        self.step = step
+        self.due = due
+        self.branch = branch
+        self.removal = removal
+        self.count = count
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The order among the waits of one instance: step key, branch order (T6)."""
+        return (self.step.order, self.branch)
+
+
+class Instance:
+    """One profile's way through one version of one journey."""
+
+    __slots__ = (
+        "_id",
+        "cause",
+        "context",
+        "due",
+        "entered_at",
+        "exit_at",
+        "expires_at",
+        "goal_open",
+        "identifier",
+        "lists",
+        "moves",
+        "order",
+        "owner",
+        "plan",
+        "status",
+        "unit",
+        "visited",
+        "waits",
+    )
+
+    def __init__(
+        self, plan: JourneyPlan, owner: str, cause: str | int, identifier: Any, entered_at: int, order: int
+    ) -> None:
+        self.plan = plan
+        self.owner = owner
+        self.cause = cause
+        self.identifier = identifier
+        self.entered_at = entered_at
+        self.order = order
+        self.context: dict[str, Any] = {}
+        self.waits: list[Wait] = []
+        self.lists: tuple[str, ...] = ()
+        self.visited = 0
+        self.status = LIVE
+        self.goal_open = plan.goal is not None
+        self.exit_at = NEVER if plan.exit_after is None else plan.exit_after.after(entered_at)
+        self.expires_at = plan.max_age.after(entered_at)
+        self.due = NEVER
+        self.moves = self.unit = 0
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Derived from what caused it (O6); made when it is first asked for."""
+        if self._id is None:
+            identifier = "" if self.identifier is None else compact(normal(self.identifier))
+            cause = self.cause if isinstance(self.cause, str) else f"#{self.cause}"
+            self._id = derived_id(self.plan.key, str(self.plan.version), self.owner, cause, identifier)
+        return self._id
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether any token still waits."""
+        return any(not wait.removal for wait in self.waits)
+
+    def settle_due(self) -> None:
+        """Sets ``due`` to the earliest of its deadlines."""
+        due = self.exit_at if self.status != ENDED else NEVER
+        if self.status == LIVE and self.expires_at < due:
+            due = self.expires_at
+        for wait in self.waits:
+            if wait.due < due:
+                due = wait.due
+        self.due = due
+
+
+class EntryState:
+    """How a profile stands with a condition entry; ``at`` is when that changes by time alone."""
+
+    __slots__ = ("at", "status")
+
+    def __init__(self, status: str, at: int = NEVER) -> None:
+        self.status = status
+        self.at = at
+
+
+class ProfileState:
+    """All that is known of one person."""
+
+    __slots__ = (
+        "accepted",
+        "anonymous_id",
+        "been",
+        "blocked",
+        "cells",
+        "clock",
+        "due",
+        "ends",
+        "entries",
+        "history",
+        "id",
+        "instances",
+        "key",
+        "linked",
+        "lists",
+        "marks",
+        "order",
+        "outputs",
+        "scheduled",
+        "seq",
+        "traits",
+        "user_id",
+        "version",
+        "written",
+    )
+
+    def __init__(self, key: str) -> None:
+        #: ``u:`` or ``a:`` and the id under which it is shown
+        self.key = key
+        self.id = key[2:]
+        self.user_id: str | None = self.id if key[0] == "u" else None
+        self.anonymous_id: str | None = None if key[0] == "u" else self.id
+        #: id keys that lead here besides its own
+        self.linked: tuple[str, ...] = ()
+        #: -1 until it has seen an input
+        self.clock = -1
+        #: how many inputs it has accepted (O6), records it has in the trace, instances it has had
+        self.accepted = 0
+        self.seq = 0
+        self.order = 0
+        #: message id -> when it was accepted (O2)
+        self.marks: dict[str, int] = {}
+        self.traits: dict[str, Any] = {}
+        #: trait -> timestamp of its latest write, removals included (P3)
+        self.written: dict[str, int] = {}
+        #: feature key -> what is remembered
+        self.cells: dict[str, list[Any]] = {}
+        #: in the order in which they entered
+        self.instances: list[Instance] = []
+        #: (journey key, identifier as compact JSON) -> end of its latest instance (E8)
+        self.ends: dict[tuple[str, str], int] = {}
+        #: (journey key, version) it was ever in (E2, V3)
+        self.been: tuple[tuple[str, int], ...] = ()
+        #: label of a condition entry -> how it stands; armed if absent
+        self.entries: dict[str, EntryState] = {}
+        #: labels of condition entries that are true but over ``max_live_instances`` (E9)
+        self.blocked: tuple[str, ...] = ()
+        #: list -> what holds the profile on it, as ``instance id/step`` (S9)
+        self.lists: dict[str, list[str]] = {}
+        #: audience or computed trait with destinations -> [last value, when it may change by time alone]
+        self.outputs: dict[str, list[Any]] = {}
+        #: backfilled events: [timestamp, message id, event, properties]
+        self.history: list[list[Any]] = []
+        self.due = NEVER
+        #: where the working set has it in its queue of deadlines, and the version that its store knows
+        self.scheduled = NEVER
+        self.version = 0
+
+    def rename(self, key: str) -> None:
+        """The anonymous profile becomes the user's: later records show the user id (P2)."""
+        self.key = key
+        self.id = self.user_id = key[2:]
+
+    def settle_due(self) -> None:
+        """Sets ``due`` to the earliest of all its deadlines."""
+        due = NEVER
+        for instance in self.instances:
+            if instance.due < due:
+                due = instance.due
+        for entry in self.entries.values():
+            if entry.at < due:
+                due = entry.at
+        for output in self.outputs.values():
+            if output[1] < due:
+                due = output[1]
+        self.due = due
+
+    @property
+    def live(self) -> int:
+        """How many live instances it has (E9)."""
+        return sum(instance.status == LIVE for instance in self.instances)
+
+    def remember_journey(self, journey: JourneyPlan) -> None:
+        """Notes that it has been in this version of the journey."""
+        mark = (journey.key, journey.version)
+        if mark not in self.been:
+            self.been = _shared((*self.been, mark))
+
+    def __repr__(self) -> str:
+        clock = format_instant(self.clock) if self.clock >= 0 else "-"
+        return f"<ProfileState {self.key!r} at {clock}, {len(self.instances)} instances>"
+
+
+_tuples: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+
+def _shared(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One object for equal tuples: most profiles have been in the same few journeys."""
+    if len(_tuples) > 10_000:
+        _tuples.clear()
+    return _tuples.setdefault(value, value)

@@ -1,0 +1,1 @@
+"""What a space says: frozen classes that know nothing of JSON."""

@@ -1,0 +1,44 @@
+"""Field helpers shared by the model: durations, tuples and keys, checked when an object is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from journeys._time import Duration
+
+KEY = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
+
+JSON = Any  # None, bool, int, float, str, list or dict of the same
+DurationLike = Duration | str | timedelta
+
+
+def duration_or_none(value: DurationLike | None) -> Duration | None:
+    return None if value is None else Duration.of(value)
+
+
+def frozen_map(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value))
+
+
+def names(value: str | Iterable[str]) -> tuple[str, ...]:
+    """A tuple of names; a lone text is refused, because it is an iterable of letters."""
+    if isinstance(value, str):
+        raise TypeError(f"expected a list of names, got the text {value!r}: write [{value!r}]")
+    return tuple(value)
+
+
+def check_key(_: object, attribute: attrs.Attribute[str], value: object) -> None:
+    """The keys of a space are ``[a-z][a-z0-9_-]*``."""
+    if not isinstance(value, str) or not KEY.fullmatch(value):
+        raise ValueError(f"{attribute.name} {value!r} is no key: expected [a-z][a-z0-9_-]*")
+
+
+def text(_: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{attribute.name} must be a text that is not empty, got {value!r}")

@@ -1,0 +1,48 @@
+"""A journey: an entry, steps, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from journeys._time import Duration
+from journeys.model._fields import check_key, duration_or_none, frozen_map
+from journeys.model.entries import ConditionEntry, Entry, ExitRule, ExitSend, Goal
+from journeys.model.steps import Step
+
+STATUSES = ("draft", "live", "paused", "archived")
+
+
+@attrs.frozen
+class Migrate:
+    """Instances of the previous version move over; steps that are gone or changed are mapped old to new (V2)."""
+
+    migrate: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map)
+
+
+@attrs.frozen(kw_only=True)
+class Journey:
+    """A plan for engaging one customer at a time; steps refer to each other by key, ``None`` ends a path."""
+
+    key: str = attrs.field(validator=check_key)
+    name: str = attrs.field(default=attrs.Factory(lambda self: self.key, takes_self=True))
+    description: str | None = None
+    entry: Entry
+    start: str
+    steps: Mapping[str, Step] = attrs.field(converter=frozen_map)
+    exit_rules: tuple[ExitRule, ...] = attrs.field(default=(), converter=tuple)
+    exit_send: ExitSend | None = None
+    goal: Goal | None = None
+    exit_after: Duration | None = attrs.field(default=None, converter=duration_or_none)
+    reentry_after: Duration | None = attrs.field(default=None, converter=duration_or_none)
+    max_age: Duration = attrs.field(default=Duration.of("P365D"), converter=Duration.of)
+    version: int = 1
+    status: str = attrs.field(default="live", validator=attrs.validators.in_(STATUSES))
+    on_previous: str | Migrate = "drain"
+    exclude_previous: bool = False
+
+    @property
+    def is_condition_based(self) -> bool:
+        """Whether it is an audience-based journey ("V1")."""
+        return isinstance(self.entry, ConditionEntry)

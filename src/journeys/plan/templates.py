@@ -1,0 +1,115 @@
+"""Mappings and merge tags: plain substitution from traits and the journey context, never a template language.
+
+A merge tag is ``{{ path }}`` or ``{{ context["Event"].path }}``, each with ``| default: "text"`` if wanted. What is
+filled in is never read as a template again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from journeys.model import steps as m
+from journeys.model.conditions import ContextRef, TraitRef
+from journeys.plan.compiler import Compiler, segments
+from journeys.plan.conditions import ContextReader, Reader
+from journeys.plan.values import ABSENT, text_of
+
+#: fills in a value: (profile, journey context, present)
+Render = Callable[[Any, Any, int], Any]
+
+TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_CONTENT = re.compile(
+    r"""\s*(?:context\[\s*(?P<quote>["'])(?P<event>.*?)(?P=quote)\s*\]\s*\.\s*(?P<property>[^|{}]*?)|(?P<trait>[^|{}"']+?))
+    \s*(?:\|\s*default\s*:\s*"(?P<default>[^"]*)"\s*)?""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def parse_tag(content: str) -> tuple[TraitRef | ContextRef, str | None]:
+    """What stands between the braces: a reference and its default; ValueError if it is no merge tag."""
+    match = _CONTENT.fullmatch(content)
+    if match is None or not (match["trait"] or match["property"]):
+        raise ValueError(
+            f"{{{{{content[:60]}}}}} is no merge tag: write {{{{ trait.path }}}} or "
+            '{{ context["Event"].path }}, with | default: "text" if wanted'
+        )
+    if match["trait"]:
+        return TraitRef(match["trait"].strip()), match["default"]
+    return ContextRef((match["event"], match["property"].strip())), match["default"]
+
+
+def compile_text(text: str, compiler: Compiler) -> Render:
+    """A text with merge tags, compiled."""
+    parts: list[str | tuple[Reader, str | None]] = []
+    end = 0
+    for tag in TAG.finditer(text):
+        reference, default = parse_tag(tag[1])
+        parts += [text[end : tag.start()], (_reader(reference, compiler), default)]
+        end = tag.end()
+    parts.append(text[end:])
+
+    def render(profile: Any, context: Any, now: int) -> str:
+        filled = []
+        for part in parts:
+            if isinstance(part, str):
+                filled.append(part)
+                continue
+            value = part[0].get(profile, context, now, ())
+            filled.append(part[1] if value is ABSENT and part[1] is not None else text_of(value))
+        return "".join(filled)
+
+    return render
+
+
+def _reader(reference: TraitRef | ContextRef, compiler: Compiler) -> Reader:
+    if isinstance(reference, TraitRef):
+        return compiler.trait(reference.trait)
+    return ContextReader(reference.context[0], segments(reference.context[1]))
+
+
+def compile_template(template: Any, compiler: Compiler) -> Render:
+    """A template object: every text inside is filled, however deep."""
+    if isinstance(template, str):
+        return compile_text(template, compiler)
+    if isinstance(template, Mapping):
+        fields = {key: compile_template(value, compiler) for key, value in template.items()}
+        return lambda profile, context, now: {
+            key: render(profile, context, now) for key, render in fields.items()
+        }
+    if isinstance(template, (list, tuple)):
+        items = [compile_template(value, compiler) for value in template]
+        return lambda profile, context, now: [render(profile, context, now) for render in items]
+    return lambda profile, context, now: template
+
+
+def compile_mapping(mapping: Mapping[str, m.Source], compiler: Compiler) -> Render:
+    """A mapping: the object that is sent; a field whose source is absent is left out."""
+    fields = [(name, _source(source, compiler)) for name, source in mapping.items()]
+
+    def render(profile: Any, context: Any, now: int) -> dict[str, Any]:
+        filled = ((name, source(profile, context, now)) for name, source in fields)
+        return {name: value for name, value in filled if value is not ABSENT}
+
+    return render
+
+
+def _source(source: m.Source, compiler: Compiler) -> Render:
+    if isinstance(source, m.Template):
+        return compile_text(source.template, compiler)
+    if isinstance(source, (TraitRef, ContextRef)):
+        reader = _reader(source, compiler)
+        return lambda profile, context, now: reader.get(profile, context, now, ())
+    if isinstance(source, m.ProfileRef):
+        return _PROFILE[source.profile]
+    return lambda profile, context, now: source
+
+
+_PROFILE: dict[str, Render] = {
+    "id": lambda profile, context, now: profile.id,
+    "user_id": lambda profile, context, now: ABSENT if profile.user_id is None else profile.user_id,
+    "anonymous_id": lambda profile, context, now: (
+        ABSENT if profile.anonymous_id is None else profile.anonymous_id
+    ),
+}

@@ -1,0 +1,299 @@
+"""The ports: what the evaluator asks of a store, a destination and a clock, and what each promises.
+
+Instants are whole microseconds since 1970 (T1). A *profile key* is ``u:`` and the user id, or ``a:`` and the anonymous
+id, while no user id is known; an *id key* has the same form and names any id that ever belonged to a profile (P1, P2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """One thing to be sent: committed with the state change that caused it (D1).
+
+    ``id`` is the idempotency key, the same on every try (O6, D3). ``body`` is the payload as compact UTF-8 JSON, the
+    same bytes on every try. ``call`` says what it is: ``track``, ``identify``, ``mapped`` (an activation with a
+    mapping), ``message`` (a ``send_message``), ``add`` or ``remove`` (a list).
+    """
+
+    id: str
+    destination: str
+    call: str
+    body: bytes
+    at: int
+    profile: str
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    journey: str | None = None
+    version: int | None = None
+    instance: str | None = None
+    step: str | None = None
+    #: the audience or computed trait that caused it, where no journey did
+    source: str | None = None
+    #: deliveries with one order key go in order: the next starts when the one before is settled (D4)
+    order_key: str = ""
+    #: which try this is, from 1
+    attempt: int = 1
+
+    @property
+    def payload(self) -> Any:
+        """The payload as JSON values."""
+        import json
+
+        return json.loads(self.body)
+
+
+@runtime_checkable
+class Destination(Protocol):
+    """Where deliveries go.
+
+    ``deliver`` returns when the delivery has been taken, raises ``errors.Retry`` when it should be tried again, and
+    ``errors.Rejected`` when it never will be taken. Any other exception counts as ``Retry`` (D2). It may be called from
+    several threads, and again for one delivery with the same id and body (D3).
+    """
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Hands over one delivery."""
+        ...
+
+
+@runtime_checkable
+class AsyncDestination(Protocol):
+    """The async twin of ``Destination``."""
+
+    async def deliver_async(self, delivery: Delivery) -> None:
+        """Hands over one delivery."""
+        ...
+
+
+@runtime_checkable
+class ListDestination(Protocol):
+    """A destination that keeps a list of profiles; adds and removals come in batches (S9)."""
+
+    def deliver_batch(self, deliveries: Sequence[Delivery]) -> None:
+        """Hands over adds and removals, in order; raises as ``Destination.deliver`` for all of them together."""
+        ...
+
+
+class Clock(Protocol):
+    """Where the present comes from."""
+
+    def now(self) -> int:
+        """The present instant."""
+        ...
+
+    def sleep(self, until: int, wake: Any) -> None:
+        """Returns at ``until`` at the latest, or earlier when the ``threading.Event`` ``wake`` is set."""
+        ...
+
+
+@attrs.frozen
+class Stored:
+    """A profile as a store holds it. ``version`` grows with every commit.
+
+    ``state`` is opaque: bytes, or with a store that ``keeps_objects`` whatever object was committed.
+    """
+
+    key: str
+    state: Any
+    version: int
+
+
+@attrs.frozen
+class Loaded:
+    """What ``Store.load`` found: the stored profile of each id key that has one, and the watermark (T5)."""
+
+    profiles: Mapping[str, Stored]
+    watermark: int
+    #: where each id key that was asked for and is linked leads to, whether or not that profile exists
+    links: Mapping[str, str] = attrs.field(factory=dict)
+    #: which of the id keys are erased (V6)
+    erased: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class StateChange:
+    """The new state of one profile: refused unless the stored version is ``expected`` (0: there is none yet)."""
+
+    key: str
+    state: Any | None  # None: the profile is gone (merged into another, or erased)
+    expected: int
+    due: int | None = None  # its next deadline
+    live: int = 0  # how many live instances it has, for status
+
+
+@attrs.frozen(kw_only=True)
+class TraceRow:
+    """One record of the trace; ``seq`` grows within a profile, so that (at, profile, seq) is the order of a trace."""
+
+    at: int
+    profile: str
+    seq: int
+    journey: str | None
+    instance: str | None
+    kind: str
+    record: str  # the record as one line of JSON
+
+
+@attrs.frozen(kw_only=True)
+class Waiting:
+    """An accepted input that waits until the watermark has reached its timestamp (T8)."""
+
+    timestamp: int
+    message_id: str
+    arrival: int
+    id_key: str
+    call: str  # the call as JSON
+
+
+@attrs.frozen(kw_only=True)
+class ChangeSet:
+    """What one unit of work changes: all of it or nothing (O1)."""
+
+    states: Sequence[StateChange] = ()
+    #: id key -> profile key; later loads of the id key find that profile (P2)
+    links: Mapping[str, str] = attrs.field(factory=dict)
+    deliveries: Sequence[Delivery] = ()
+    records: Sequence[TraceRow] = ()
+    #: the watermark that was read with the load: Conflict if the store's has moved past it. None: not checked
+    read_watermark: int | None = None
+    #: the new watermark; a store never lets it go back
+    watermark: int | None = None
+    #: accepted inputs that wait, and those (by arrival) that no longer do (T8)
+    waiting: Sequence[Waiting] = ()
+    applied: Sequence[int] = ()
+    #: named numbers to add to: every "is counted" of the contract
+    counters: Mapping[str, int] = attrs.field(factory=dict)
+    #: named texts to set, such as how much of a file has been applied
+    notes: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """A delivery that was given up, with what its last try said (D2)."""
+
+    delivery: Delivery
+    error: str
+    at: int
+
+
+@attrs.frozen(kw_only=True)
+class Settled:
+    """What became of a claimed delivery: done, to be tried again at ``retry_at``, or dead because of ``error``."""
+
+    delivery_id: str
+    outcome: str  # "done" | "retry" | "dead"
+    at: int
+    retry_at: int | None = None
+    error: str = ""
+
+
+class Store(Protocol):
+    """Where profiles, deliveries and the trace live. The unit is the profile.
+
+    Every method is atomic and durable when it returns, and may be called from several threads. ``journeys.testing``
+    has the conformance suite that says the rest.
+    """
+
+    #: True for a store in this process's memory, which is given live objects instead of bytes
+    keeps_objects: bool
+
+    def load(self, id_keys: Collection[str]) -> Loaded:
+        """The profiles that the id keys belong to, links followed to their end."""
+        ...
+
+    def commit(self, changes: ChangeSet) -> None:
+        """Applies all of it or nothing. ``errors.Conflict`` if a version or the watermark has moved."""
+        ...
+
+    def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Sequence[str]:
+        """Profile keys whose next deadline is ``<= until``, earliest first, leased to this worker.
+
+        A profile leased to another worker is passed over until ``lease`` microseconds after that claim. A commit of
+        the profile's state ends the lease.
+        """
+        ...
+
+    def next_due(self) -> int | None:
+        """The earliest deadline of all profiles."""
+        ...
+
+    def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
+        """Inputs that wait with a timestamp ``<= until``, in the order (timestamp, message id, arrival) (T8)."""
+        ...
+
+    def walk(self, after: str | None, limit: int) -> Sequence[str]:
+        """Profile keys in code point order after the given one."""
+        ...
+
+    def claim_deliveries(
+        self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None = None
+    ) -> Sequence[Delivery]:
+        """Deliveries that may be tried now, leased to this worker, with their ``attempt`` counted up.
+
+        At most the first unsettled one of each order key (D4); oldest first.
+        """
+        ...
+
+    def settle(self, outcomes: Iterable[Settled], *, worker: str) -> None:
+        """Ends or puts off claimed deliveries. One whose lease has passed to another worker is left alone."""
+        ...
+
+    def next_delivery(self) -> int | None:
+        """The earliest instant at which a delivery may be tried."""
+        ...
+
+    def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        """Deliveries that were given up, by id."""
+        ...
+
+    def resend(self, delivery_ids: Collection[str]) -> int:
+        """Makes dead letters deliverable again, with the same id and bytes; says how many there were."""
+        ...
+
+    def trace(
+        self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
+    ) -> Iterator[str]:
+        """Records as JSON lines, in the order of (at, profile, seq), without holding all of them in memory."""
+        ...
+
+    def notes(self, prefix: str = "") -> Mapping[str, str]:
+        """The named texts whose names start so."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """The named numbers."""
+        ...
+
+    def watermark(self) -> int:
+        """The watermark; ``-1`` while there is none."""
+        ...
+
+    def figures(self) -> Mapping[str, int]:
+        """How many there are: ``profiles``, ``live``, ``due``, ``outbox``, ``dead``, ``records``, ``waiting``."""
+        ...
+
+    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+        """Removes the profile, all id keys that lead to it, its deliveries, dead letters, waiting inputs and trace.
+
+        ``shown_ids`` are the ids under which its trace was written. A hash of each id key, keyed with a secret that
+        the store drew when it was made, remains: ``load`` reports such id keys as ``erased`` (V6). Answers the id keys.
+        """
+        ...
+
+    def lift(self, id_key: str) -> bool:
+        """Forgets that the id key was erased; says whether it was."""
+        ...
+
+    def prune(self, *, trace_before: int | None = None, limit: int = 10_000) -> int:
+        """Deletes up to ``limit`` trace records older than the instant; says how many."""
+        ...
+
+    def close(self) -> None:
+        """Ends the use of the store."""
+        ...

@@ -1,0 +1,354 @@
+"""Calls in, changed profiles and effects out: the part of the evaluator that knows no store and no clock.
+
+A ``Processor`` works on a set of profiles in memory. With the memory store that set is the store; with a durable store
+it is what a batch of calls concerns, loaded before and committed after.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from journeys.engine import _advance
+from journeys.engine._advance import Engine
+from journeys.engine._effects import Effects
+from journeys.engine._state import ProfileState
+from journeys.errors import InvalidCall
+from journeys.plan.plan import Plan
+from journeys.plan.values import NEVER
+from journeys.runtime import _calls
+from journeys.runtime._calls import ACCEPTED, DUPLICATE, LATE, Answer
+
+_ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE: DUPLICATE}
+_FULL = Answer("rejected", "too_many_events", "a condition would have to remember more than max_remembered_events")
+_ERASED = Answer("rejected", "erased", "this profile has been erased; lift the erasure to accept it again")
+
+
+class Processor:
+    """Applies calls to profiles under a plan."""
+
+    def __init__(self, plan: Plan, effects: Effects) -> None:
+        self.effects = effects
+        self.engine = Engine(plan, effects)
+        self.plan = plan
+        #: profile key -> state, id key -> profile key (P2)
+        self.states: dict[str, ProfileState] = {}
+        self.links: dict[str, str] = {}
+        self.erased: frozenset[str] | set[str] = frozenset()
+        #: (T5); -1 while there is none
+        self.watermark = -1
+        #: the greatest timestamp of a valid call, for the watermark of a replay (T8) and the end of a simulation
+        self.latest = -1
+        self.latest_call = -1
+        self._queue: list[tuple[int, int, ProfileState]] = []
+        self._count = itertools.count()
+        #: (timestamp, message id, arrival, call) that wait for the watermark (T8)
+        self.waiting: list[tuple[int, str, int, Mapping[str, Any]]] = []
+        self._waiting_ids: set[tuple[str, str]] = set()
+        self.arrivals = 0
+        #: what has changed since it was last asked for: profiles, links, keys that are gone, waiting inputs
+        self.touched: set[ProfileState] | None = None
+        self.new_links: dict[str, str] = {}
+        self.gone: dict[str, int] = {}
+
+    def use(self, plan: Plan) -> None:
+        """Goes on under another plan."""
+        self.plan = plan
+        self.engine.plan = plan
+
+    # calls
+
+    def feed(self, call: Any, received: int | None = None) -> Answer:
+        """Applies one call; ``received`` is the instant of its receipt, None in a replay (T3)."""
+        try:
+            kind = call["type"]
+            if kind == "track":
+                name = call["event"]
+                if name not in self.plan.routes:
+                    return self._unwanted(call, received)
+        except (KeyError, TypeError):
+            pass  # the thorough way says what is wrong
+        try:
+            return self._feed(call, received)
+        except InvalidCall as error:
+            self.effects.counters["rejected"] += 1
+            return _calls.rejected(error)
+
+    def _unwanted(self, call: Mapping[str, Any], received: int | None) -> Answer:
+        """An event that nothing names changes nothing, unless it links two ids or makes a profile (O7)."""
+        try:
+            _calls.event_of(call)
+            timestamp = self._timestamp(call, received)
+            user_id, anonymous_id = _calls.ids_of(call)
+            if user_id is not None and anonymous_id is not None:
+                return self._feed(call, received)
+            key = self._key(user_id, anonymous_id)
+            if key in self.erased:
+                return self._reject_erased()
+        except InvalidCall as error:
+            self.effects.counters["rejected"] += 1
+            return _calls.rejected(error)
+        self.effects.counters["unwanted"] += 1
+        if self.plan.makes_profiles and key not in self.states:
+            if self._must_wait(timestamp):
+                self._wait(call, timestamp, key)
+            else:
+                self._meet(key, timestamp, self.watermark)
+        return ACCEPTED
+
+    def _feed(self, call: Any, received: int | None) -> Answer:
+        kind = _calls.call_type(call)
+        user_id, anonymous_id = _calls.ids_of(call)
+        timestamp = self._timestamp(call, received)
+        message_id = _calls.message_id_of(call)
+        key = self._key(user_id, anonymous_id)
+        if self.erased and self._is_erased(user_id, anonymous_id):
+            return self._reject_erased()
+        route_name, content = self._content(call, kind)
+        source = self._source(call, kind, user_id, anonymous_id, key)
+        if route_name is not None and route_name not in self.plan.routes and source is None:
+            self.effects.counters["unwanted"] += 1
+            if self.plan.makes_profiles and key not in self.states:
+                if self._must_wait(timestamp):
+                    self._wait(call, timestamp, key)
+                else:
+                    self._meet(key, timestamp, self.watermark)
+            return ACCEPTED
+        if self._must_wait(timestamp):
+            return self._keep_waiting(call, timestamp, message_id, key)
+        return self._apply(key, source, route_name, content, kind, timestamp, message_id, anonymous_id, self.watermark)
+
+    def _timestamp(self, call: Mapping[str, Any], received: int | None) -> int:
+        if received is None:
+            timestamp = _calls.replay_timestamp(call)
+        else:
+            skew = self.plan.settings.max_clock_skew.micros
+            timestamp, clamped = _calls.live_timestamp(call, received, skew)
+            if clamped:
+                self.effects.counters["clamped"] += 1
+        _calls.check_range(timestamp, self.plan.longest_wait)
+        if timestamp > self.latest_call:
+            self.latest_call = timestamp
+        return timestamp
+
+    def _content(self, call: Mapping[str, Any], kind: str) -> tuple[str | None, dict[str, Any]]:
+        """The event name, None if the call is no event, and the properties or traits."""
+        if kind == "track":
+            return _calls.event_of(call), _calls.object_of(call, "properties")
+        if kind == "page" or kind == "screen":
+            return _calls.view_of(call, kind)
+        if kind == "identify":
+            return None, _calls.object_of(call, "traits")
+        if kind == "group":
+            group_id = _calls.checked_id(call, "groupId")
+            if group_id is None:
+                raise InvalidCall("missing_id", "a group call needs a groupId")
+            return None, {f"groups.{group_id}": _calls.object_of(call, "traits")}
+        if _calls.checked_id(call, "previousId") is None or _calls.checked_id(call, "userId") is None:
+            raise InvalidCall("missing_id", "an alias call needs a previousId and a userId")
+        return None, {}
+
+    # whose it is (P1, P2)
+
+    def _key(self, user_id: str | None, anonymous_id: str | None) -> str:
+        id_key = "u:" + user_id if user_id is not None else f"a:{anonymous_id}"
+        return self.links.get(id_key, id_key) if self.links else id_key
+
+    def _is_erased(self, user_id: str | None, anonymous_id: str | None) -> bool:
+        return (user_id is not None and "u:" + user_id in self.erased) or (
+            anonymous_id is not None and "a:" + anonymous_id in self.erased
+        )
+
+    def _reject_erased(self) -> Answer:
+        self.effects.counters["rejected"] += 1
+        return _ERASED
+
+    def _source(
+        self, call: Mapping[str, Any], kind: str, user_id: str | None, anonymous_id: str | None, key: str
+    ) -> str | None:
+        """The id key that this call newly links to the profile, if it does (P2)."""
+        if kind == "alias":
+            source = self._alias_source(call["previousId"])
+        elif user_id is not None and anonymous_id is not None:
+            source = "a:" + anonymous_id
+        else:
+            return None
+        return None if source == key or source in self.links else source
+
+    def _alias_source(self, previous: str) -> str:
+        """A known user id, else a known anonymous id, else a user id not yet known."""
+        user, anonymous = "u:" + previous, "a:" + previous
+        if user in self.states or user in self.links:
+            return user
+        return anonymous if anonymous in self.states or anonymous in self.links else user
+
+    def _apply(
+        self,
+        key: str,
+        source: str | None,
+        route_name: str | None,
+        content: dict[str, Any],
+        kind: str,
+        timestamp: int,
+        message_id: str | None,
+        anonymous_id: str | None,
+        watermark: int,
+    ) -> Answer:
+        profile = self.states.get(key)
+        other = rename = None
+        is_new = False
+        if source is not None:
+            linked = self.states.get(source)
+            if profile is None and linked is not None:
+                profile, rename = linked, key
+            else:
+                other = linked
+        if profile is None:
+            profile, is_new = ProfileState(key), True
+        answer = self.engine.apply(
+            profile,
+            None if route_name is None else self.plan.routes.get(route_name),
+            content,
+            timestamp,
+            message_id,
+            watermark,
+            traits=kind == "identify" or kind == "group",
+            other=other,
+            rename=rename,
+            anonymous_id=anonymous_id,
+        )
+        counters = self.effects.counters
+        if answer == _advance.DUPLICATE:
+            counters["duplicates"] += 1
+            return DUPLICATE
+        if answer == _advance.FULL:
+            counters["rejected"] += 1
+            return _FULL
+        if is_new:
+            self.states[key] = profile
+        if source is not None:
+            self._link(source, profile, other, rename)
+        if timestamp > self.latest:
+            self.latest = timestamp
+        self._changed(profile)
+        if answer == _advance.LATE:
+            counters["late"] += 1
+            return LATE
+        return ACCEPTED
+
+    def _link(self, source: str, profile: ProfileState, other: ProfileState | None, rename: str | None) -> None:
+        ids = [source]
+        if rename is not None:
+            self.states[rename] = self.states.pop(source)
+            self.gone[source] = profile.version
+            profile.version = 0
+            ids += profile.linked
+        if other is not None:
+            del self.states[other.key]
+            self.gone[other.key] = other.version
+            other.scheduled = other.due = NEVER
+            ids += other.linked
+            if self.touched is not None:
+                self.touched.discard(other)
+        for id_key in ids:
+            self.links[id_key] = profile.key
+            self.new_links[id_key] = profile.key
+        profile.linked = (*profile.linked, *(each for each in ids if each not in profile.linked))
+
+    def _meet(self, key: str, timestamp: int, watermark: int) -> None:
+        profile = self.states[key] = ProfileState(key)
+        self.engine.meet(profile, timestamp, watermark)
+        self._changed(profile)
+
+    def _changed(self, profile: ProfileState) -> None:
+        due = profile.due
+        if due < profile.scheduled:
+            profile.scheduled = due
+            heapq.heappush(self._queue, (due, next(self._count), profile))
+        if self.touched is not None:
+            self.touched.add(profile)
+
+    # lateness (T8)
+
+    def _must_wait(self, timestamp: int) -> bool:
+        return self.plan.may_be_late and timestamp > self.watermark
+
+    def _wait(self, call: Mapping[str, Any], timestamp: int, key: str, message_id: str | None = None) -> None:
+        self.arrivals += 1
+        heapq.heappush(self.waiting, (timestamp, message_id or "", self.arrivals, dict(call)))
+        if message_id is not None:
+            self._waiting_ids.add((key, message_id))
+
+    def _keep_waiting(self, call: Mapping[str, Any], timestamp: int, message_id: str | None, key: str) -> Answer:
+        profile = self.states.get(key)
+        if message_id is not None and (
+            (key, message_id) in self._waiting_ids
+            or (profile is not None and self.engine.is_duplicate(profile, None, message_id, timestamp))
+        ):
+            self.effects.counters["duplicates"] += 1
+            return DUPLICATE
+        self._wait(call, timestamp, key, message_id)
+        if timestamp > self.latest:
+            self.latest = timestamp
+        return ACCEPTED
+
+    def follow_replay(self) -> None:
+        """In a replay the watermark is the greatest timestamp so far less the allowed lateness (T8)."""
+        if self.plan.may_be_late:
+            self.move_watermark(self.plan.lateness.before(self.latest))
+
+    def move_watermark(self, to: int) -> None:
+        """The watermark reaches an instant: inputs that waited for it are applied, in order."""
+        if to <= self.watermark:
+            return
+        while self.waiting and self.waiting[0][0] <= to:
+            self.apply_waiting(heapq.heappop(self.waiting))
+        self.watermark = to
+
+    def apply_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
+        """Applies an input whose time has come: it is not late."""
+        timestamp, message_id, _, call = waiting
+        kind = call["type"]
+        user_id, anonymous_id = _calls.ids_of(call)
+        key = self._key(user_id, anonymous_id)
+        self._waiting_ids.discard((key, message_id))
+        route_name, content = self._content(call, kind)
+        source = self._source(call, kind, user_id, anonymous_id, key)
+        if route_name is not None and route_name not in self.plan.routes and source is None:
+            if self.plan.makes_profiles and key not in self.states:
+                self._meet(key, timestamp, -1)
+            return
+        before = timestamp - 1
+        self._apply(key, source, route_name, content, kind, timestamp, message_id or None, anonymous_id, before)
+
+    # time
+
+    def advance(self, until: int) -> None:
+        """Every deadline ``<= until`` fires, of all profiles (T5)."""
+        self.move_watermark(until)
+        queue = self._queue
+        while queue and queue[0][0] <= until:
+            _, _, profile = heapq.heappop(queue)
+            profile.scheduled = NEVER
+            if profile.due <= until:
+                self.engine.advance(profile, until)
+                self._changed(profile)
+            elif profile.due < NEVER:
+                self._changed(profile)
+
+    @property
+    def next_due(self) -> int | None:
+        """The earliest deadline of all profiles, or of an input that waits."""
+        queue = self._queue
+        while queue and (queue[0][2].due != queue[0][0]):
+            _, _, profile = heapq.heappop(queue)
+            profile.scheduled = NEVER
+            if profile.due < NEVER:
+                profile.scheduled = profile.due
+                heapq.heappush(queue, (profile.due, next(self._count), profile))
+        due = queue[0][0] if queue else None
+        if self.waiting:
+            due = self.waiting[0][0] if due is None else min(due, self.waiting[0][0])
+        return due
