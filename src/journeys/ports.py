@@ -2,11 +2,12 @@
 
 Instants are whole microseconds since 1970 (T1). A *profile key* is ``u:`` and the user id, or ``a:`` and the anonymous
 id, while no user id is known; an *id key* has the same form and names any id that ever belonged to a profile (P1, P2).
+Texts hold neither NUL nor lone surrogates, which not every database can keep; ids that do are no valid call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
@@ -35,7 +36,7 @@ class Delivery:
     step: str | None = None
     #: the audience or computed trait that caused it, where no journey did
     source: str | None = None
-    #: deliveries with one order key go in order: the next starts when the one before is settled (D4)
+    #: deliveries with one order key go in order: the next starts when the one before is settled (D4); "": in any order
     order_key: str = ""
     #: which try this is, from 1
     attempt: int = 1
@@ -118,7 +119,11 @@ class Loaded:
 
 @attrs.frozen(kw_only=True)
 class StateChange:
-    """The new state of one profile: refused unless the stored version is ``expected`` (0: there is none yet)."""
+    """The new state of one profile: refused unless the stored version is ``expected`` (0: there is none yet).
+
+    A version is never used twice for one key, also when the profile is made again after it was gone or erased: whoever
+    slept through that cannot write.
+    """
 
     key: str
     state: Any | None  # None: the profile is gone (merged into another, or erased)
@@ -129,7 +134,7 @@ class StateChange:
 
 @attrs.frozen(kw_only=True)
 class TraceRow:
-    """One record of the trace; ``seq`` grows within a profile, so that (at, profile, seq) is the order of a trace."""
+    """One record of the trace; ``seq`` grows within a profile: the order of a trace is (at, profile, key, seq)."""
 
     at: int
     profile: str
@@ -138,11 +143,17 @@ class TraceRow:
     instance: str | None
     kind: str
     record: str  # the record as one line of JSON
+    #: the profile key: ``profile`` is the id that the trace shows, and a user may have the id of an anonymous visitor.
+    #: Of two such profiles the one with the lower key comes first in a trace, and each can be erased alone.
+    key: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """An accepted input that waits until the watermark has reached its timestamp (T8)."""
+    """An accepted input that waits until the watermark has reached its timestamp (T8).
+
+    ``arrival`` names it: no two that wait have the same.
+    """
 
     timestamp: int
     message_id: str
@@ -153,10 +164,16 @@ class Waiting:
 
 @attrs.frozen(kw_only=True)
 class ChangeSet:
-    """What one unit of work changes: all of it or nothing (O1)."""
+    """What one unit of work changes: all of it or nothing (O1).
 
+    Committed again after an unknown outcome, a change set with a state, a waiting or an applied input ends in success
+    or in ``Conflict``, and has its effect once.
+    """
+
+    #: at most one for each key
     states: Sequence[StateChange] = ()
-    #: id key -> profile key; later loads of the id key find that profile (P2)
+    #: id key -> profile key; later loads of the id key find that profile (P2). Conflict if the id key leads elsewhere
+    #: by now (unless where it leads to is itself linked here), or is the key of a profile that this does not remove
     links: Mapping[str, str] = attrs.field(factory=dict)
     deliveries: Sequence[Delivery] = ()
     records: Sequence[TraceRow] = ()
@@ -164,7 +181,8 @@ class ChangeSet:
     read_watermark: int | None = None
     #: the new watermark; a store never lets it go back
     watermark: int | None = None
-    #: accepted inputs that wait, and those (by arrival) that no longer do (T8)
+    #: accepted inputs that wait, and those (by arrival) that no longer do (T8). Conflict if an arrival is taken by
+    #: another that waits, or if one of the applied does not wait any more
     waiting: Sequence[Waiting] = ()
     applied: Sequence[int] = ()
     #: named numbers to add to: every "is counted" of the contract
@@ -184,7 +202,10 @@ class DeadLetter:
 
 @attrs.frozen(kw_only=True)
 class Settled:
-    """What became of a claimed delivery: done, to be tried again at ``retry_at``, or dead because of ``error``."""
+    """What became of a claimed delivery: done, to be tried again at ``retry_at``, or dead because of ``error``.
+
+    One that is to be tried again puts off those that follow it in its order until then, too.
+    """
 
     delivery_id: str
     outcome: str  # "done" | "retry" | "dead"
@@ -196,8 +217,10 @@ class Settled:
 class Store(Protocol):
     """Where profiles, deliveries and the trace live. The unit is the profile.
 
-    Every method is atomic and durable when it returns, and may be called from several threads. ``journeys.testing``
-    has the conformance suite that says the rest.
+    Every method is atomic and durable when it returns, and may be called from several threads. ``errors.Conflict`` says
+    that nothing was changed; ``errors.NewerState`` that a newer version of this package has written the store, which is
+    left alone. After any other error of ``commit`` the outcome is unknown: the same change set may be committed again.
+    ``journeys.testing.stores`` has the conformance suite that says the rest.
     """
 
     #: True for a store in this process's memory, which is given live objects instead of bytes
@@ -208,19 +231,22 @@ class Store(Protocol):
         ...
 
     def commit(self, changes: ChangeSet) -> None:
-        """Applies all of it or nothing. ``errors.Conflict`` if a version or the watermark has moved."""
+        """Applies all of it or nothing. ``errors.Conflict`` if a version or the watermark has moved.
+
+        So it is if a profile is to be made, or an id key linked, that was linked or erased since it was loaded.
+        """
         ...
 
     def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Sequence[str]:
         """Profile keys whose next deadline is ``<= until``, earliest first, leased to this worker.
 
         A profile leased to another worker is passed over until ``lease`` microseconds after that claim. A commit of
-        the profile's state ends the lease.
+        the profile's state ends the lease. Workers are told apart by their names.
         """
         ...
 
     def next_due(self) -> int | None:
-        """The earliest deadline of all profiles."""
+        """The earliest deadline of all profiles, leased ones too."""
         ...
 
     def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
@@ -236,7 +262,9 @@ class Store(Protocol):
     ) -> Sequence[Delivery]:
         """Deliveries that may be tried now, leased to this worker, with their ``attempt`` counted up.
 
-        At most the first unsettled one of each order key (D4); oldest first.
+        At most the first unsettled one of each order key (D4). If there are more than ``limit``, those that were never
+        tried come first, in the order of their commits, then the others by the instant from which they may be tried;
+        the answer is in the order of the commits.
         """
         ...
 
@@ -245,7 +273,7 @@ class Store(Protocol):
         ...
 
     def next_delivery(self) -> int | None:
-        """The earliest instant at which a delivery may be tried."""
+        """The earliest instant at which a delivery may be tried, 0 if at once; for a leased one that is its lease's end."""
         ...
 
     def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
@@ -253,13 +281,19 @@ class Store(Protocol):
         ...
 
     def resend(self, delivery_ids: Collection[str]) -> int:
-        """Makes dead letters deliverable again, with the same id and bytes; says how many there were."""
+        """Makes dead letters deliverable again, at once, with the same id and bytes; says how many there were.
+
+        Their tries are counted from 1 again, and they take their old place in their order.
+        """
         ...
 
     def trace(
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> Iterator[str]:
-        """Records as JSON lines, in the order of (at, profile, seq), without holding all of them in memory."""
+        """Records as JSON lines, in the order of (at, profile, key, seq), without holding all of them in memory.
+
+        Each of the three arguments narrows it; what is committed meanwhile may or may not be among them.
+        """
         ...
 
     def notes(self, prefix: str = "") -> Mapping[str, str]:
@@ -275,14 +309,21 @@ class Store(Protocol):
         ...
 
     def figures(self) -> Mapping[str, int]:
-        """How many there are: ``profiles``, ``live``, ``due``, ``outbox``, ``dead``, ``records``, ``waiting``."""
+        """How many there are: ``profiles``, ``live``, ``due``, ``outbox``, ``dead``, ``records``, ``waiting``.
+
+        ``live`` adds up the live instances; ``due`` are the profiles that have a deadline; ``outbox`` the deliveries
+        that are neither done nor dead. On a large store it may take a while.
+        """
         ...
 
     def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
         """Removes the profile, all id keys that lead to it, its deliveries, dead letters, waiting inputs and trace.
 
-        ``shown_ids`` are the ids under which its trace was written. A hash of each id key, keyed with a secret that
-        the store drew when it was made, remains: ``load`` reports such id keys as ``erased`` (V6). Answers the id keys.
+        ``profile_key`` may be any of its id keys, or one that the store has never seen. The trace is told by the
+        ``key`` of its rows, where that is empty by ``shown_ids``, the ids under which it was written; a delivery is
+        the profile's if it has its user id, or has no user id and one of its anonymous ids, or has neither and one of
+        the shown ids. A hash of each id key, keyed with a secret that the store drew when it was made, remains:
+        ``load`` reports such id keys as ``erased`` (V6). Answers the id keys, in order.
         """
         ...
 
@@ -291,9 +332,40 @@ class Store(Protocol):
         ...
 
     def prune(self, *, trace_before: int | None = None, limit: int = 10_000) -> int:
-        """Deletes up to ``limit`` trace records older than the instant; says how many."""
+        """Deletes up to ``limit`` trace records older than the instant, the oldest first; says how many."""
         ...
 
     def close(self) -> None:
         """Ends the use of the store."""
         ...
+
+
+class AsyncStore(Protocol):
+    """The async twin of ``Store``: the same methods with the same promises."""
+
+    keeps_objects: bool
+
+    async def load(self, id_keys: Collection[str]) -> Loaded: ...
+    async def commit(self, changes: ChangeSet) -> None: ...
+    async def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Sequence[str]: ...
+    async def next_due(self) -> int | None: ...
+    async def waiting(self, until: int, limit: int) -> Sequence[Waiting]: ...
+    async def walk(self, after: str | None, limit: int) -> Sequence[str]: ...
+    async def claim_deliveries(
+        self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None = None
+    ) -> Sequence[Delivery]: ...
+    async def settle(self, outcomes: Iterable[Settled], *, worker: str) -> None: ...
+    async def next_delivery(self) -> int | None: ...
+    async def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]: ...
+    async def resend(self, delivery_ids: Collection[str]) -> int: ...
+    def trace(
+        self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
+    ) -> AsyncIterator[str]: ...
+    async def notes(self, prefix: str = "") -> Mapping[str, str]: ...
+    async def counters(self) -> Mapping[str, int]: ...
+    async def watermark(self) -> int: ...
+    async def figures(self) -> Mapping[str, int]: ...
+    async def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]: ...
+    async def lift(self, id_key: str) -> bool: ...
+    async def prune(self, *, trace_before: int | None = None, limit: int = 10_000) -> int: ...
+    async def close(self) -> None: ...

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from . import pools
 from .generate_calls import random_advances, random_calls, random_until
 from .generate_conditions import Conditions
-from .pools import Random, chance, pick, some, wait_duration
+from .pools import Random, chance, pick, some
 
 __all__ = ["KINDS", "random_advances", "random_calls", "random_space", "random_until"]
 
@@ -27,6 +26,7 @@ class JourneyMaker:
     def __init__(self, rng: Random, conditions: Conditions, key: str, entry: Json, kinds: list[str]) -> None:
         self.rng = rng
         self.conditions = conditions
+        self.words = conditions.words
         self.key = key
         self.entry = entry
         self.kinds = kinds
@@ -82,7 +82,7 @@ class JourneyMaker:
         made: Json = {}
         kind = pick(rng, ["duration", "duration", "time", "context"])
         if kind == "duration" or chance(rng, 0.25):
-            made["duration"] = wait_duration(rng)
+            made["duration"] = self.words.wait()
         if kind == "time":
             until: Json = {"time": pick(rng, ["09:00", "00:00", "23:50", "02:30", "01:30"])}
             if chance(rng, 0.5):
@@ -130,7 +130,7 @@ class JourneyMaker:
         branches: list[Json] = []
         seen: list[tuple[str, list[Json]]] = []
         for _ in range(rng.randrange(1, 4)):
-            event = pick(rng, pools.EVENTS + pools.VIEWS[:1])
+            event = self.words.event()
             where = self.where()
             if (event, where) in seen:
                 continue
@@ -138,14 +138,14 @@ class JourneyMaker:
             branch: Json = {"name": self.name(), "event": event, "where": where}
             if self.entry.get("identifier") and chance(rng, 0.25):
                 branch["identifier"] = pick(rng, ["other_id", "item.sku", "cart_id"])
-            if chance(rng, 0.3):
+            if chance(rng, 0.4):
                 branch["restart"] = True
             branches.append(branch)
             self.aliases.append(f"{event} - {branch['name']}")
         for branch in branches:
             if not branch.get("restart"):
                 branch["next"] = self.follow()
-        made: Json = {"branches": branches, "max_duration": wait_duration(rng), "timeout": self.follow()}
+        made: Json = {"branches": branches, "max_duration": self.words.wait(), "timeout": self.follow()}
         if chance(rng, 0.4):
             made["max_restarts"] = rng.randrange(1, 4)
         return made
@@ -156,7 +156,7 @@ class JourneyMaker:
 
     def show_ad(self) -> Json:
         rng = self.rng
-        after = {"remove_after": wait_duration(rng)} if chance(rng, 0.5) else {}
+        after = {"remove_after": self.words.wait()} if chance(rng, 0.5) else {}
         return {"destination": pick(rng, ["ads", "social"]), **after, "next": self.follow()}
 
     def send_message(self) -> Json:
@@ -207,7 +207,7 @@ class JourneyMaker:
         made["steps"] = self.steps
         v1 = self.entry["type"] == "condition_entry"
         if v1 and chance(rng, 0.75):
-            made["exit_after"] = wait_duration(rng)
+            made["exit_after"] = self.words.wait()
             if chance(rng, 0.8):
                 made["reentry_after"] = pick(rng, ["P7D", "P10D", "P1M", "P1M"])
         if chance(rng, 0.3):
@@ -218,15 +218,15 @@ class JourneyMaker:
                 rules = some(rng, [rule["key"] for rule in made["exit_rules"]], 1, 2)
                 made["exit_send"] = {"rules": rules, "activation": self.activation()}
         if chance(rng, 0.35):
-            within = {"within": wait_duration(rng)} if chance(rng, 0.6) else {}
-            made["goal"] = {"event": pick(rng, pools.EVENTS), "where": self.where(0.2), **within}
+            within = {"within": self.words.wait()} if chance(rng, 0.6) else {}
+            made["goal"] = {"event": self.words.event(), "where": self.where(0.2), **within}
         if chance(rng, 0.15):
             made["version"] = rng.randrange(1, 4)
         return made
 
     def exit_rule(self, number: int) -> Json:
         rng = self.rng
-        made: Json = {"key": f"x{number}", "event": pick(rng, pools.EVENTS), "where": self.where(0.3)}
+        made: Json = {"key": f"x{number}", "event": self.words.event(), "where": self.where(0.3)}
         if chance(rng, 0.4):
             made["match_identifier"] = chance(rng, 0.8)
         return made
@@ -236,7 +236,7 @@ def random_entry(rng: Random, conditions: Conditions, kind: Kind) -> Json:
     if kind == "everything" and chance(rng, 0.5):
         historical = {"historical": True} if chance(rng, 0.2) else {}
         return {"type": "condition_entry", "condition": conditions.condition(), **historical}
-    entry: Json = {"type": "event_entry", "event": pick(rng, pools.EVENTS), "where": conditions.where(often=0.2)}
+    entry: Json = {"type": "event_entry", "event": conditions.words.event(0), "where": conditions.where(often=0.2)}
     if conditions.audiences and chance(rng, 0.3):
         entry["audience"] = pick(rng, conditions.audiences)["key"]
     entry["reentry"] = pick(rng, ["every_time", "every_time", "every_time", "once"])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from . import pools
+from .calls import wanted_events
 from .clock import DAY, SECOND, instant, parse_duration, plus, show
 from .pools import Random, chance, pick, some
 
@@ -21,13 +22,15 @@ class Calls:
         self.rng = rng
         self.linking = not is_event_triggered(space)
         self.users = [f"u{n}" for n in range(profiles)]
-        self.strangers = [f"a{n}" for n in range(profiles)]
+        self.strangers = [f"a{n}" for n in range(profiles + 2)]
         self.durations = [parse_duration(text) for text in sorted(durations_of(space))]
         self.window = parse_duration((space.get("settings") or {}).get("dedupe_window", "P7D"))
         self.now = instant(pick(rng, STARTS))
         self.begin = self.now
         self.calls: list[Json] = []
         self.numbers = 0
+        self.names = sorted(wanted_events(space) & set(pools.EVENTS)) * 4 + [*pools.EVENTS, "Nobody Wants"]
+        self.gaps = pick(rng, [[0, 10, 10, 20], [0, 0, 10, 10, 20, 30, 60, 120, 360, 600], [0, 10, 60, 1440, 2880]])
         self.late = 0.06 if chance(rng, 0.8) else 0.3
 
     # --- values -------------------------------------------------------------------------------------
@@ -89,7 +92,7 @@ class Calls:
             due = plus(before, pick(rng, self.durations)) + pick(rng, [0, 0, 0, 1, -1])
             if self.now <= due <= self.now + 40 * DAY:
                 return due
-        minutes = pick(rng, [0, 0, 10, 10, 20, 30, 60, 120, 360, 600])
+        minutes = pick(rng, self.gaps)
         return self.now + minutes * MINUTE + pick(rng, [0, 0, 0, 0, 1, 1000, 250_000])
 
     def timestamp(self) -> str:
@@ -104,17 +107,17 @@ class Calls:
 
     def who(self) -> Json:
         rng = self.rng
-        if not self.linking or chance(rng, 0.7):
+        if not self.linking or chance(rng, 0.6):
             return {"userId": pick(rng, self.users)}
-        if chance(rng, 0.7):
+        if chance(rng, 0.75):
             return {"anonymousId": pick(rng, self.strangers)}
         return {"userId": pick(rng, self.users), "anonymousId": pick(rng, self.strangers)}
 
     def body(self) -> Json:
         rng = self.rng
-        kind = pick(rng, ["track"] * 14 + ["identify"] * 4 + (["page", "screen", "group", "alias"] if self.linking else []))
+        kind = pick(rng, ["track"] * 14 + ["identify"] * 4 + (["page", "screen", "group", "alias", "alias"] if self.linking else []))
         if kind == "track":
-            return {"type": kind, "event": pick(rng, [*pools.EVENTS * 4, "Nobody Wants"]), "properties": self.properties()}
+            return {"type": kind, "event": pick(rng, self.names), "properties": self.properties()}
         if kind == "identify":
             return {"type": kind, "traits": self.traits()}
         if kind == "group":
@@ -140,9 +143,15 @@ class Calls:
             who: Json = {"userId": pick(rng, [*self.users, *(["n0"] if chance(rng, 0.3) else [])])}
         else:
             who = self.who()
+        stamp = self.timestamp()
+        if self.calls and chance(rng, 0.1):  # at the very instant of the one before, of the same person or not
+            stamp = self.calls[-1]["timestamp"]
+            if chance(rng, 0.6):
+                who = {key: value for key, value in self.calls[-1].items() if key in ("userId", "anonymousId")}
+                who = who if body["type"] != "alias" or "userId" in who else {"userId": self.users[0]}
         mark = {} if chance(rng, 0.08) else {"messageId": f"m{self.numbers}"}
         self.numbers += 1
-        self.calls.append({**mark, "timestamp": self.timestamp(), **who, **body})
+        self.calls.append({**mark, "timestamp": stamp, **who, **body})
 
 
 def is_event_triggered(space: Json) -> bool:

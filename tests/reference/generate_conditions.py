@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import pools
-from .pools import Random, any_duration, chance, pick, some
+from .pools import Random, Vocabulary, chance, pick, some
 
 Json = dict[str, Any]
 TEXT_OPS = ["starts_with", "ends_with", "contains", "does_not_contain"]
@@ -31,6 +31,7 @@ class Conditions:
 
     def __init__(self, rng: Random, *, everything: bool) -> None:
         self.rng = rng
+        self.words = Vocabulary(rng)
         self.everything = everything
         self.audiences: list[Json] = []
         self.computed: list[Json] = []
@@ -77,7 +78,7 @@ class Conditions:
             return {"op": pick(rng, NUMBER_OPS), "value": pick(rng, pools.NUMBERS)}
         if kind == "date":
             if chance(rng, 0.6):
-                return {"op": pick(rng, AGING_OPS), "value": any_duration(rng)}
+                return {"op": pick(rng, AGING_OPS), "value": self.words.window()}
             return {"op": pick(rng, ["before_date", "after_date"]), "value": pick(rng, pools.DATES)}
         if kind == "list":
             if chance(rng, 0.4):
@@ -108,7 +109,7 @@ class Conditions:
 
     def trait_paths(self) -> list[str]:
         own = ["plan", "age", "renewal", "tags", "address.city", "email", "groups.g1.size"]
-        return own + [one["key"] for one in self.computed]
+        return own + [one["key"] for one in self.computed] * 2
 
     # --- conditions ---------------------------------------------------------------------------------
 
@@ -126,10 +127,7 @@ class Conditions:
             return {}
         if chance(rng, 0.3):
             return {"between": pick(rng, WINDOWS)}
-        return {"within": any_duration(rng)}
-
-    def event_name(self) -> str:
-        return pick(self.rng, pools.EVENTS * 3 + pools.VIEWS)
+        return {"within": self.words.window()}
 
     def condition(self, context: list[list[str]] | None = None, depth: int = 2) -> Json:
         """Any condition; `context` are (event, property) pairs that a journey step may refer to."""
@@ -154,7 +152,7 @@ class Conditions:
         if kind == "funnel":
             return self.funnel(context)
         where = self.where(context=context)
-        return {"type": "event", "event": self.event_name(), "where": where, **self.count(), **self.window()}
+        return {"type": "event", "event": self.words.event(), "where": where, **self.count(), **self.window()}
 
     def trait_condition(self) -> Json:
         rng = self.rng
@@ -167,10 +165,10 @@ class Conditions:
 
     def funnel(self, context: list[list[str]] | None) -> Json:
         rng = self.rng
-        then: Json = {"event": self.event_name(), "where": self.where(first=True), "performed": chance(rng, 0.5)}
+        then: Json = {"event": self.words.event(), "where": self.where(first=True), "performed": chance(rng, 0.5)}
         if chance(rng, 0.6):
-            then["within"] = any_duration(rng)
-        first = {"event": self.event_name(), "where": self.where(context=context, often=0.25)}
+            then["within"] = self.words.window()
+        first = {"event": self.words.event(), "where": self.where(context=context, often=0.25)}
         return {"type": "funnel", "first": first, "then": then, **self.window(0.5)}
 
     # --- definitions --------------------------------------------------------------------------------
@@ -179,12 +177,12 @@ class Conditions:
         """One more computed trait; its filters may read the traits before it."""
         rng = self.rng
         kind = pick(rng, COMPUTED)
-        made: Json = {"key": f"ct{number}", "type": kind, "event": self.event_name(), "where": self.where(often=0.3)}
+        made: Json = {"key": f"ct{number}", "type": kind, "event": self.words.event(), "where": self.where(often=0.3)}
         if kind != "event_counter":
             numeric = kind in ("sum", "average", "minimum", "maximum")
             made["property"] = "value" if numeric else pick(rng, ["value", "cart_id", "plan", "due", "item.sku", "tags"])
         if chance(rng, 0.6):
-            made["within"] = any_duration(rng)
+            made["within"] = self.words.window()
         self.computed.append(made)
 
     def define_audience(self, number: int) -> None:

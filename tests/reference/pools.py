@@ -46,11 +46,28 @@ def some(rng: Random, values: list[T], least: int, most: int) -> list[T]:
     return shuffled[: rng.randrange(least, min(most, len(values)) + 1)]
 
 
-def wait_duration(rng: Random) -> str:
-    """How long a step waits: mostly short, now and then by the calendar."""
-    return pick(rng, pick(rng, [SHORT, SHORT, SHORT, DAYS, DAYS, LISTED[:1] + ["P1D"]]))
+class Vocabulary:
+    """What one space prefers: few events and few durations, so that things coincide to the microsecond."""
 
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.events = some(rng, EVENTS, 2, 3)
+        self.durations = some(rng, SHORT + DAYS[:3], 2, 3) + ([pick(rng, LISTED)] if chance(rng, 0.25) else [])
+        self.loyalty = pick(rng, [0.3, 0.7, 0.9])
 
-def any_duration(rng: Random) -> str:
-    """A window of a condition."""
-    return pick(rng, pick(rng, [SHORT, SHORT, DAYS, DAYS, LISTED]))
+    def event(self, views: float = 0.05) -> str:
+        if chance(self.rng, views):
+            return pick(self.rng, VIEWS)
+        return pick(self.rng, self.events if chance(self.rng, self.loyalty) else EVENTS)
+
+    def wait(self) -> str:
+        """How long a step waits: mostly short, now and then by the calendar."""
+        if chance(self.rng, self.loyalty):
+            return pick(self.rng, self.durations)
+        return pick(self.rng, pick(self.rng, [SHORT, SHORT, SHORT, DAYS, DAYS, ["P1M", "P1D"]]))
+
+    def window(self) -> str:
+        """A window of a condition."""
+        if chance(self.rng, self.loyalty):
+            return pick(self.rng, self.durations)
+        return pick(self.rng, pick(self.rng, [SHORT, SHORT, DAYS, DAYS, LISTED]))

@@ -10,6 +10,7 @@ from journeys.codec.documents import (
     load_journey,
     load_space,
 )
+from journeys.codec.schema import json_schema
 from journeys.codec.strict_json import MAX_DEPTH, InvalidJSON, parse_json
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "dump_condition",
     "dump_journey",
     "dump_space",
+    "json_schema",
     "load",
     "load_condition",
     "load_journey",

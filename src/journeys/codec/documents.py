@@ -11,7 +11,7 @@ from journeys.codec.shapes import BROKEN, Shape
 from journeys.codec.strict_json import JSON, MAX_DEPTH, InvalidJSON, parse_json
 from journeys.codec.vocabulary import CONDITIONS, object_of, tagged
 from journeys.errors import InvalidDefinition, Problem, nearest
-from journeys.model.conditions import Condition
+from journeys.model.conditions import Condition, ConditionLike, as_condition
 from journeys.model.journey import Journey
 from journeys.model.space import FORMAT, Space
 
@@ -54,9 +54,9 @@ def dump_journey(journey: Journey) -> dict[str, JSON]:
     return dump(journey)
 
 
-def dump_condition(condition: Condition) -> dict[str, JSON]:
+def dump_condition(condition: ConditionLike) -> dict[str, JSON]:
     """The canonical document of a condition."""
-    return dump(condition)
+    return dump(as_condition(condition))
 
 
 def dump(value: object) -> dict[str, JSON]:

@@ -55,6 +55,10 @@ class Shape(Protocol):
     def expected(self) -> str:
         """What a problem says should stand here."""
 
+    @property
+    def parts(self) -> tuple[Shape, ...]:
+        """The shapes that it is made of."""
+
     def load(self, value: object, path: str, report: Report) -> Any:
         """The value of the model, or ``BROKEN`` and the problems in the report."""
 
@@ -65,8 +69,21 @@ class Shape(Protocol):
         """The JSON Schema of the JSON."""
 
 
+class Leaf:
+    """A shape without parts, whose values stand in JSON as they are."""
+
+    __slots__ = ()
+
+    @property
+    def parts(self) -> tuple[Shape, ...]:
+        return ()
+
+    def dump(self, value: Any) -> JSON:
+        return value
+
+
 @attrs.frozen
-class Text:
+class Text(Leaf):
     """Any text."""
 
     @property
@@ -79,15 +96,12 @@ class Text:
             return BROKEN
         return value if check_text(value, path, report) else BROKEN
 
-    def dump(self, value: Any) -> JSON:
-        return value
-
     def schema(self) -> Schema:
         return {"type": "string"}
 
 
 @attrs.frozen
-class Matching:
+class Matching(Leaf):
     """Text that a pattern describes as a whole."""
 
     pattern: str
@@ -103,9 +117,6 @@ class Matching:
             return value
         return BROKEN
 
-    def dump(self, value: Any) -> JSON:
-        return value
-
     def schema(self) -> Schema:
         return {"type": "string", "pattern": self.pattern}
 
@@ -117,7 +128,7 @@ CLOCK_SHAPE = Matching(
 
 
 @attrs.frozen
-class Choice:
+class Choice(Leaf):
     """One of a few texts."""
 
     options: tuple[str, ...]
@@ -136,15 +147,12 @@ class Choice:
             return value
         return BROKEN
 
-    def dump(self, value: Any) -> JSON:
-        return value
-
     def schema(self) -> Schema:
         return {"enum": list(self.options)}
 
 
 @attrs.frozen
-class Flag:
+class Flag(Leaf):
     """True or false."""
 
     @property
@@ -157,9 +165,6 @@ class Flag:
         report.wrong_type(path, self.expected, value)
         return BROKEN
 
-    def dump(self, value: Any) -> JSON:
-        return value
-
     def schema(self) -> Schema:
         return {"type": "boolean"}
 
@@ -169,7 +174,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 @attrs.frozen
-class Whole:
+class Whole(Leaf):
     """A whole number. 1.0 is one, as in JSON Schema: JSON knows one kind of number; 1.9, true and "1" are none."""
 
     least: int = 0
@@ -187,15 +192,12 @@ class Whole:
             return int(value)
         return BROKEN
 
-    def dump(self, value: Any) -> JSON:
-        return value
-
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": self.least, "maximum": MAX_WHOLE}
 
 
 @attrs.frozen
-class Number:
+class Number(Leaf):
     """A number, whole or not."""
 
     @property
@@ -208,15 +210,12 @@ class Number:
             return BROKEN
         return value if check_json(value, path, report) else BROKEN
 
-    def dump(self, value: Any) -> JSON:
-        return value
-
     def schema(self) -> Schema:
         return {"type": "number"}
 
 
 @attrs.frozen
-class DurationShape:
+class DurationShape(Leaf):
     """An ISO 8601 duration (T2)."""
 
     @property
@@ -248,7 +247,7 @@ class DurationShape:
 
 
 @attrs.frozen
-class Constant:
+class Constant(Leaf):
     """Any JSON value."""
 
     @property
@@ -279,6 +278,10 @@ class Nullable:
     shape: Shape
 
     @property
+    def parts(self) -> tuple[Shape, ...]:
+        return (self.shape,)
+
+    @property
     def expected(self) -> str:
         return f"{self.shape.expected} or null"
 
@@ -303,6 +306,10 @@ class Listed:
     length: int | None = None
     distinct: bool = False
     least: int = 0
+
+    @property
+    def parts(self) -> tuple[Shape, ...]:
+        return (self.shape,)
 
     @property
     def expected(self) -> str:
@@ -348,6 +355,10 @@ class Mapped:
 
     shape: Shape
     keyed: bool = False  # whether the names are keys of the space
+
+    @property
+    def parts(self) -> tuple[Shape, ...]:
+        return (self.shape,)
 
     @property
     def expected(self) -> str:

@@ -13,7 +13,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import attrs
 
 from journeys._time import Duration
-from journeys.codec.objects import Comparison, Flattened, Object, OneField, OneOf, Referring, Shapes, Tagged, TextOr
+from journeys.codec.forms import Comparison, Flattened, OneField
+from journeys.codec.objects import Object, Shapes
 from journeys.codec.shapes import (
     CLOCK_SHAPE,
     KEY_SHAPE,
@@ -29,6 +30,7 @@ from journeys.codec.shapes import (
     Text,
     Whole,
 )
+from journeys.codec.unions import OneOf, Referring, Tagged, TextOr
 from journeys.model import conditions, entries, steps
 from journeys.model.conditions import OPERATORS, Condition, ContextRef, Filter, FirstRef, TraitRef
 from journeys.model.journey import Journey, Migrate

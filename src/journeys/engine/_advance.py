@@ -105,7 +105,7 @@ class Engine:
             _identity.merge(self, profile, other)
             self.all_changed = True
         if anonymous_id is not None:
-            profile.anonymous_id = anonymous_id
+            profile.anonymous_id, profile.seen_at = anonymous_id, at
         if message_id is not None:
             self._mark(profile, message_id, at)
         accepted = profile.accepted

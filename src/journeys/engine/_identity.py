@@ -44,8 +44,8 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
         profile.outputs.setdefault(key, output)
     _merge_entries(profile, other)
     _merge_instances(engine, profile, other)
-    if profile.anonymous_id is None:
-        profile.anonymous_id = other.anonymous_id
+    if other.anonymous_id is not None and other.seen_at > profile.seen_at:
+        profile.anonymous_id, profile.seen_at = other.anonymous_id, other.seen_at
 
 
 def _merge_traits(profile: ProfileState, other: ProfileState) -> None:

@@ -52,7 +52,7 @@ def end(engine: Engine, instance: Instance, kind: str, fields: Any = None, *, se
         send_activation(
             engine.space, engine.profile, instance, None, instance.plan.exit_send, engine.now, engine.effects
         )
-    for key in instance.lists:
+    for key in sorted(instance.lists):
         step = instance.plan.steps[key]
         assert isinstance(step, AdPlan)
         leave_list(engine, instance, step)

@@ -140,6 +140,7 @@ class ProfileState:
         "due",
         "ends",
         "entries",
+        "foreign",
         "history",
         "id",
         "instances",
@@ -150,6 +151,7 @@ class ProfileState:
         "order",
         "outputs",
         "scheduled",
+        "seen_at",
         "seq",
         "traits",
         "user_id",
@@ -165,6 +167,8 @@ class ProfileState:
         self.anonymous_id: str | None = None if key[0] == "u" else self.id
         #: id keys that lead here besides its own
         self.linked: tuple[str, ...] = ()
+        #: when it was last seen with its anonymous id
+        self.seen_at = -1
         #: -1 until it has seen an input
         self.clock = -1
         #: how many inputs it has accepted (O6), records it has in the trace, instances it has had
@@ -194,6 +198,8 @@ class ProfileState:
         self.outputs: dict[str, list[Any]] = {}
         #: backfilled events: [timestamp, message id, event, properties]
         self.history: list[list[Any]] = []
+        #: instances of journeys or versions that the plan does not know: kept, and left alone
+        self.foreign: list[Any] = []
         self.due = NEVER
         #: where the working set has it in its queue of deadlines, and the version that its store knows
         self.scheduled = NEVER

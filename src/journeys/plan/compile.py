@@ -87,7 +87,7 @@ class _SpaceCompiler:
             if journey.condition is not None:
                 for name in journey.condition.events:
                     reentries[name].append(journey)
-        names = {*features, *journeys, *entries, *reentries, *_named_events(plan)}
+        names = {*features, *journeys, *entries, *reentries, *_named_events(plan), *self.compiler.named}
         for name in names:
             route = plan.routes[name] = p.Route(name)
             route.features = tuple(features.get(name, ()))

@@ -75,11 +75,12 @@ class Compiler:
     def __init__(self, space: Space) -> None:
         self.features: dict[str, f.Feature] = {}
         self.shared: set[str] = set()
+        #: events that are named by context conditions: they are wanted too (O7)
+        self.named: set[str] = set()
         self.computed: dict[str, Computed] = {}
         self.audiences: dict[str, Condition] = {}
         self._audience_models = {audience.key: audience for audience in space.audiences}
         self._computed_models = {each.key: each for each in space.computed_traits}
-        self.reading: set[str] = set()
         for each in space.computed_traits:
             self._computed(each.key)
         for audience in space.audiences:
@@ -133,6 +134,7 @@ class Compiler:
                 reader = self.trait(model.trait)
                 return Compared(reader, self._comparison(model), **_reads(reader, self.operand(model.value)))
             case m.Context():
+                self.named.add(model.event)
                 context_reader = ContextReader(model.event, segments(model.property))
                 reads = _reads(self.operand(model.value)) | {"context": True}
                 return Compared(context_reader, self._comparison(model), **reads)

@@ -6,6 +6,7 @@ it is what a batch of calls concerns, loaded before and committed after.
 
 from __future__ import annotations
 
+import copy
 import heapq
 import itertools
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ _ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE
 _FULL = Answer("rejected", "too_many_events", "a condition would have to remember more than max_remembered_events")
 _ERASED = Answer("rejected", "erased", "this profile has been erased; lift the erasure to accept it again")
 
+#: what is kept of a call that waits
+_KEPT = ("type", "userId", "anonymousId", "previousId", "groupId", "event", "name", "properties", "traits")
+
 
 class Processor:
     """Applies calls to profiles under a plan."""
@@ -39,9 +43,8 @@ class Processor:
         self.erased: frozenset[str] | set[str] = frozenset()
         #: (T5); -1 while there is none
         self.watermark = -1
-        #: the greatest timestamp of a valid call, for the watermark of a replay (T8) and the end of a simulation
+        #: the greatest timestamp of a valid call so far: a replay's watermark follows it (T8)
         self.latest = -1
-        self.latest_call = -1
         self._queue: list[tuple[int, int, ProfileState]] = []
         self._count = itertools.count()
         #: (timestamp, message id, arrival, call) that wait for the watermark (T8)
@@ -60,36 +63,48 @@ class Processor:
 
     # calls
 
-    def feed(self, call: Any, received: int | None = None) -> Answer:
-        """Applies one call; ``received`` is the instant of its receipt, None in a replay (T3)."""
+    def clear(self) -> None:
+        """Forgets all profiles, ready for those of the next batch; changes are noted from now on."""
+        self.states, self.links, self.new_links, self.gone = {}, {}, {}, {}
+        self.touched = set()
+        self._queue = []
+        self.waiting, self._waiting_ids = [], set()
+
+    def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
+        """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
         try:
             kind = call["type"]
             if kind == "track":
                 name = call["event"]
                 if name not in self.plan.routes:
-                    return self._unwanted(call, received)
+                    return self._unwanted(call, received, live)
         except (KeyError, TypeError):
             pass  # the thorough way says what is wrong
         try:
-            return self._feed(call, received)
+            return self._feed(call, received, live)
         except InvalidCall as error:
             self.effects.counters["rejected"] += 1
             return _calls.rejected(error)
 
-    def _unwanted(self, call: Mapping[str, Any], received: int | None) -> Answer:
+    def _unwanted(self, call: Mapping[str, Any], received: int | None, live: bool) -> Answer:
         """An event that nothing names changes nothing, unless it links two ids or makes a profile (O7)."""
         try:
             _calls.event_of(call)
-            timestamp = self._timestamp(call, received)
+            timestamp = self._timestamp(call, received, live)
             user_id, anonymous_id = _calls.ids_of(call)
             if user_id is not None and anonymous_id is not None:
-                return self._feed(call, received)
+                return self._feed(call, received, live)
             key = self._key(user_id, anonymous_id)
             if key in self.erased:
                 return self._reject_erased()
         except InvalidCall as error:
             self.effects.counters["rejected"] += 1
             return _calls.rejected(error)
+        return self._count_unwanted(call, timestamp, key)
+
+    def _count_unwanted(self, call: Mapping[str, Any], timestamp: int, key: str) -> Answer:
+        if timestamp > self.latest:
+            self.latest = timestamp
         self.effects.counters["unwanted"] += 1
         if self.plan.makes_profiles and key not in self.states:
             if self._must_wait(timestamp):
@@ -98,10 +113,10 @@ class Processor:
                 self._meet(key, timestamp, self.watermark)
         return ACCEPTED
 
-    def _feed(self, call: Any, received: int | None) -> Answer:
+    def _feed(self, call: Any, received: int | None, live: bool) -> Answer:
         kind = _calls.call_type(call)
         user_id, anonymous_id = _calls.ids_of(call)
-        timestamp = self._timestamp(call, received)
+        timestamp = self._timestamp(call, received, live)
         message_id = _calls.message_id_of(call)
         key = self._key(user_id, anonymous_id)
         if self.erased and self._is_erased(user_id, anonymous_id):
@@ -109,28 +124,24 @@ class Processor:
         route_name, content = self._content(call, kind)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
-            self.effects.counters["unwanted"] += 1
-            if self.plan.makes_profiles and key not in self.states:
-                if self._must_wait(timestamp):
-                    self._wait(call, timestamp, key)
-                else:
-                    self._meet(key, timestamp, self.watermark)
-            return ACCEPTED
+            return self._count_unwanted(call, timestamp, key)
+        if timestamp > self.latest:
+            self.latest = timestamp
         if self._must_wait(timestamp):
             return self._keep_waiting(call, timestamp, message_id, key)
         return self._apply(key, source, route_name, content, kind, timestamp, message_id, anonymous_id, self.watermark)
 
-    def _timestamp(self, call: Mapping[str, Any], received: int | None) -> int:
-        if received is None:
-            timestamp = _calls.replay_timestamp(call)
+    def _timestamp(self, call: Mapping[str, Any], received: int | None, live: bool) -> int:
+        if not live:
+            given = call.get("timestamp") if received is not None else True
+            timestamp = received if given is None and received is not None else _calls.replay_timestamp(call)
         else:
+            assert received is not None
             skew = self.plan.settings.max_clock_skew.micros
             timestamp, clamped = _calls.live_timestamp(call, received, skew)
             if clamped:
                 self.effects.counters["clamped"] += 1
         _calls.check_range(timestamp, self.plan.longest_wait)
-        if timestamp > self.latest_call:
-            self.latest_call = timestamp
         return timestamp
 
     def _content(self, call: Mapping[str, Any], kind: str) -> tuple[str | None, dict[str, Any]]:
@@ -171,6 +182,8 @@ class Processor:
         """The id key that this call newly links to the profile, if it does (P2)."""
         if kind == "alias":
             source = self._alias_source(call["previousId"])
+            if source[0] == "u":
+                source = self.links.get(source, source)  # a chain ends at its last user
         elif user_id is not None and anonymous_id is not None:
             source = "a:" + anonymous_id
         else:
@@ -230,8 +243,6 @@ class Processor:
             self.states[key] = profile
         if source is not None:
             self._link(source, profile, other, rename)
-        if timestamp > self.latest:
-            self.latest = timestamp
         self._changed(profile)
         if answer == _advance.LATE:
             counters["late"] += 1
@@ -277,9 +288,16 @@ class Processor:
 
     def _wait(self, call: Mapping[str, Any], timestamp: int, key: str, message_id: str | None = None) -> None:
         self.arrivals += 1
-        heapq.heappush(self.waiting, (timestamp, message_id or "", self.arrivals, dict(call)))
+        kept = {field: copy.deepcopy(call[field]) for field in _KEPT if call.get(field) is not None}
+        heapq.heappush(self.waiting, (timestamp, message_id or "", self.arrivals, kept))
         if message_id is not None:
             self._waiting_ids.add((key, message_id))
+
+    def put_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
+        """An input that a store kept waiting."""
+        heapq.heappush(self.waiting, waiting)
+        user_id, anonymous_id = _calls.ids_of(waiting[3])
+        self._waiting_ids.add((self._key(user_id, anonymous_id), waiting[1]))
 
     def _keep_waiting(self, call: Mapping[str, Any], timestamp: int, message_id: str | None, key: str) -> Answer:
         profile = self.states.get(key)
@@ -290,8 +308,6 @@ class Processor:
             self.effects.counters["duplicates"] += 1
             return DUPLICATE
         self._wait(call, timestamp, key, message_id)
-        if timestamp > self.latest:
-            self.latest = timestamp
         return ACCEPTED
 
     def follow_replay(self) -> None:

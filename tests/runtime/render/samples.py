@@ -1,7 +1,18 @@
 """Journeys to draw: a large one with every type of step, and one whose every text is hostile."""
 
-from journeys.model.conditions import All, Not, audience, context, event, first, prop, trait
-from journeys.model.conditions import Funnel, FunnelFirst, FunnelThen
+from journeys.model.conditions import (
+    All,
+    Funnel,
+    FunnelFirst,
+    FunnelThen,
+    Not,
+    audience,
+    context,
+    event,
+    first,
+    prop,
+    trait,
+)
 from journeys.model.entries import ConditionEntry, EventEntry, ExitRule, ExitSend, Goal
 from journeys.model.journey import Journey
 from journeys.model.steps import (
@@ -31,7 +42,10 @@ CART = Journey(
     start="hold",
     steps={
         "hold": HoldUntil(
-            branches=[Branch("bought", event="Order Completed"), Branch("changed", event="Cart Modified", restart=True)],
+            branches=[
+                Branch("bought", event="Order Completed"),
+                Branch("changed", event="Cart Modified", restart=True),
+            ],
             max_duration="PT2H",
             timeout="nudge",
             name="Buys within two hours?",
@@ -49,11 +63,18 @@ WELCOME = Journey(
     entry=EventEntry("Trial Started", where=[prop("plan") != "free"], audience="eu", identifier="workspace_id"),
     start="greet",
     steps={
-        "greet": SendMessage(channel="email", destination="mailer", template={"subject": "Hi {{ first_name }}"},
-                             next="morning", name="Greeting"),
+        "greet": SendMessage(
+            channel="email",
+            destination="mailer",
+            template={"subject": "Hi {{ first_name }}"},
+            next="morning",
+            name="Greeting",
+        ),
         "morning": Delay(
             duration="P1D",
-            until=LocalTime(time="09:00", weekdays=("mon", "tue", "wed", "thu", "fri"), timezone=TimezoneTrait("timezone")),
+            until=LocalTime(
+                time="09:00", weekdays=("mon", "tue", "wed", "thu", "fri"), timezone=TimezoneTrait("timezone")
+            ),
             next="active",
         ),
         "active": HoldUntil(
@@ -68,7 +89,11 @@ WELCOME = Journey(
             name="Sets up a project?",
         ),
         "test": RandomizedSplit(
-            branches=[RandomBranch("ad", 45, next="ad"), RandomBranch("video", 45, next="video"), RandomBranch("none", 10)],
+            branches=[
+                RandomBranch("ad", 45, next="ad"),
+                RandomBranch("video", 45, next="video"),
+                RandomBranch("none", 10),
+            ],
         ),
         "ad": ShowAd("ads", remove_after="P7D", next="last-call"),
         "video": SendToDestination([Activation("push", event="Video Offered")], next="last-call"),
@@ -93,7 +118,9 @@ WELCOME = Journey(
                 ConditionBranch("is a fan", audience("fans") & ~audience("staff"), next=None),
             ],
         ),
-        "ready": WaitForCondition(condition=event("Order Completed").at_least(1) | (trait("plan") == "pro"), next="paid"),
+        "ready": WaitForCondition(
+            condition=event("Order Completed").at_least(1) | (trait("plan") == "pro"), next="paid"
+        ),
         "paid": TrueFalseSplit(condition=context("Trial Started", "plan") == "pro", if_true=None, if_false="last-call"),
         "last-call": SendMessage(channel="whatsapp", destination="texter", template={"body": "Bye"}),
     },

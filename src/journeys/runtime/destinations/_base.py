@@ -100,6 +100,8 @@ class Adapter:
 
     #: calls that can be delivered; the rest is rejected
     calls = frozenset(("track", "identify", "mapped"))
+    #: where a vendor says at which second since 1970 it counts anew, for want of ``Retry-After``
+    reset_header = ""
 
     def request(self, delivery: Delivery) -> Request:
         """What is sent for a delivery."""
@@ -165,7 +167,7 @@ class Adapter:
             try:
                 self.verdict(answer)
             except (errors.Retry, errors.Rejected) as error:
-                raise _told(error, hidden, deliveries) from None
+                raise told(error, hidden, deliveries) from None
 
     def _trial(self, delivery: Delivery, send: bool) -> Steps[Trial]:
         log = _Log()
@@ -200,6 +202,8 @@ class Adapter:
         seconds: float | None = None
         if text.isascii() and text.isdigit() and len(text) < 10:
             seconds = float(text)
+        elif self.reset_header and (at := answer.headers.get(self.reset_header, "")).isdigit() and at.isascii():
+            seconds = int(at[:12]) - time.time()
         elif text:
             try:
                 seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
@@ -254,7 +258,7 @@ def refused(reason: str, answer: Answer | None = None) -> errors.Rejected:
     return errors.Rejected(reason if answer is None else f"{reason}: {answer.text}")
 
 
-def _told(
+def told(
     error: errors.Retry | errors.Rejected, hidden: Iterable[Secret], deliveries: Iterable[Delivery]
 ) -> errors.JourneysError:
     """The error without secrets, and without what the payload says of a person, which vendors like to repeat."""

@@ -40,7 +40,9 @@ def ids(delivery: Delivery) -> tuple[str | None, str | None]:
 def event_name(delivery: Delivery) -> str:
     """The name of the event: the payload's own; for a mapped one the step, which is all that is known."""
     event = payload_of(delivery).get("event") if delivery.call == "track" else None
-    return event if isinstance(event, str) and event else delivery.step or delivery.source or delivery.journey or "journey"
+    return (
+        event if isinstance(event, str) and event else delivery.step or delivery.source or delivery.journey or "journey"
+    )
 
 
 def text_field(values: dict[str, Any], *names: str) -> str | None:

@@ -16,7 +16,9 @@ from journeys.plan.values import ABSENT, find, text_of
 from journeys.ports import Delivery
 
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_CONTENT = re.compile(r"""\s*(?P<path>[^|"{}]*(?:\["[^"]*"\][^|"{}]*)*?)\s*(?:\|\s*default\s*:\s*"(?P<default>[^"]*)")?\s*""", re.DOTALL)
+_CONTENT = re.compile(
+    r"""\s*(?P<path>[^|"{}]*(?:\["[^"]*"\][^|"{}]*)*?)\s*(?:\|\s*default\s*:\s*"(?P<default>[^"]*)")?\s*""", re.DOTALL
+)
 _PART = re.compile(r"""\.?\[\s*"([^"]*)"\s*\]|\.?([^.\[\]]+)""")
 
 
@@ -85,7 +87,9 @@ def _parse(content: str) -> tuple[tuple[str, ...], str | None]:
     path = match["path"].strip() if match else ""
     parts = tuple(part[1] if part[1] is not None else part[2] for part in _PART.finditer(path))
     if match is None or not parts or "".join(part[0] for part in _PART.finditer(path)) != path:
-        raise ValueError(f"{{{{{content[:60]}}}}} is no tag: write {{{{ properties.email }}}}, with | default: \"text\" if wanted")
+        raise ValueError(
+            f'{{{{{content[:60]}}}}} is no tag: write {{{{ properties.email }}}}, with | default: "text" if wanted'
+        )
     return parts, match["default"]
 
 

@@ -36,8 +36,19 @@ Steps = Generator[tuple[Any, ...], Any, T]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _NOT_TO_BE_SET = frozenset(
-    ("accept-encoding", "connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade")
+    (
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TRIED_ADDRESSES = 3
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline", default=None)
 
@@ -56,7 +67,9 @@ class Request:
         headers = {"user-agent": "journeys", "accept-encoding": "identity"}
         for name, value in self.headers.items():
             text = value.reveal() if isinstance(value, Secret) else value
-            if not _TOKEN.fullmatch(name) or any(ord(each) < 0x20 and each != "\t" or each == "\x7f" for each in text):
+            if not _TOKEN.fullmatch(name) or any(
+                (ord(each) < 0x20 and each != "\t") or each == "\x7f" for each in text
+            ):
                 raise errors.Rejected(f"the header {name!r:.40} has characters that no header may have")
             headers[name] = text
         raw = [(name.encode(), text.encode("utf-8")) for name, text in headers.items()]
@@ -71,6 +84,8 @@ class Answer:
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
+    #: the method of the request
+    method: str = "POST"
 
     @property
     def text(self) -> str:
@@ -120,7 +135,7 @@ def exchange(request: Request, network: Network) -> Steps[Answer]:
     finally:
         yield "close", response
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, bytes(body[: network.answer_bytes]))
+    return Answer(response.status_code, headers, bytes(body[: network.answer_bytes]), request.method)
 
 
 def check_headers(headers: Mapping[str, str | Secret]) -> dict[str, str | Secret]:
@@ -139,11 +154,11 @@ class Line:
     """Answers an exchange in the thread of the caller."""
 
     def __init__(self, transport: httpx.BaseTransport, network: Network) -> None:
-        self.transport, self.timeout = transport, network.timeout
+        self.transport, self.network = transport, network
 
     def open(self, request: httpx.Request) -> httpx.Response:
         """Sends the request and reads the head of the answer."""
-        _deadline.set(time.monotonic() + self.timeout)
+        start_deadline(self.network)
         return self.transport.handle_request(request)
 
     def parts(self, response: httpx.Response) -> Any:
@@ -207,7 +222,7 @@ def run(steps: Steps[T], line: Line) -> T:
         try:
             proceed, value = steps.send, getattr(line, name)(*arguments)
         except BaseException as error:
-            proceed, value = steps.throw, error  # type: ignore[assignment]
+            proceed, value = steps.throw, error
 
 
 async def run_async(steps: Steps[T], line: AsyncLine) -> T:
@@ -221,7 +236,7 @@ async def run_async(steps: Steps[T], line: AsyncLine) -> T:
         try:
             proceed, value = steps.send, await getattr(line, name)(*arguments)
         except BaseException as error:
-            proceed, value = steps.throw, error  # type: ignore[assignment]
+            proceed, value = steps.throw, error
 
 
 # --------------------------------------------------------------------------------------------------- the transport
@@ -235,6 +250,11 @@ def _usual_authorities() -> ssl.SSLContext:
 def ssl_context(network: Network) -> ssl.SSLContext:
     """What a server's certificate is checked with."""
     return network.ssl_context or _usual_authorities()
+
+
+def start_deadline(network: Network) -> None:
+    """A try begins in this thread."""
+    _deadline.set(time.monotonic() + network.timeout)
 
 
 def left() -> float | None:

@@ -42,7 +42,7 @@ class HTTP(Adapter):
 
     url: str = attrs.field(repr=False)
     method: str = attrs.field(default="POST", kw_only=True, validator=attrs.validators.in_(METHODS))
-    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, converter=check_headers, kw_only=True)
+    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, converter=check_headers, repr=False, kw_only=True)
     body: Any = attrs.field(default=None, kw_only=True)
     form: bool = attrs.field(default=False, kw_only=True)
     token: Secret | None = attrs.field(default=None, converter=optional_secret, metadata=SECRET, kw_only=True)

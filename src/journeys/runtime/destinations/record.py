@@ -15,7 +15,7 @@ from journeys.ports import Delivery
 from journeys.runtime.destinations._base import Shown, Trial, check_size
 
 
-class _Local:
+class Local:
     """What all destinations of this process have in common."""
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
@@ -35,9 +35,13 @@ class _Local:
             check_size(delivery)
         self._take(deliveries)
 
+    async def _deliver_batch_async(self, deliveries: Sequence[Delivery]) -> None:
+        await anyio.to_thread.run_sync(self._deliver_batch, deliveries)
+
     def _becomes_a_list(self) -> None:
         # `ListDestination` is told by the method, so only what keeps a list has it
-        self.deliver_batch = self._deliver_batch
+        object.__setattr__(self, "deliver_batch", self._deliver_batch)
+        object.__setattr__(self, "deliver_batch_async", self._deliver_batch_async)
 
     def test(self, delivery: Delivery, *, send: bool = False) -> Trial:
         """Shows the delivery; with ``send=True`` hands it over."""
@@ -55,7 +59,7 @@ class _Local:
         return Trial(shown, (), "done")
 
 
-class Record(_Local):
+class Record(Local):
     """Keeps deliveries in memory, for tests and for a first try.
 
     With ``list=True`` it also takes adds and removals in batches, and ``members`` says who is on the list.
@@ -78,10 +82,11 @@ class Record(_Local):
         """The ids of the profiles that were added and not removed."""
         members: dict[str, None] = {}
         for delivery in self.deliveries:
+            if delivery.call in ("add", "remove"):
+                for name in (delivery.profile, delivery.anonymous_id):  # it may have been anonymous before (P2)
+                    members.pop(name or "", None)
             if delivery.call == "add":
                 members[delivery.profile] = None
-            elif delivery.call == "remove":
-                members.pop(delivery.profile, None)
         return [*members]
 
     def clear(self) -> None:
@@ -99,7 +104,7 @@ class Record(_Local):
         return f"Record({len(self.deliveries)} deliveries)"
 
 
-class Function(_Local):
+class Function(Local):
     """Gives deliveries to a callable, sync or async.
 
     What it raises decides what becomes of the delivery: nothing, and it is done; ``Rejected``, and it is not tried

@@ -34,7 +34,7 @@ class Slack(Adapter):
     """
 
     url: Secret = attrs.field(converter=secret, metadata=SECRET)
-    text: str = attrs.field(default="{{ event | default: \"identified\" }}: {{ delivery.profile }}", kw_only=True)
+    text: str = attrs.field(default='{{ event | default: "identified" }}: {{ delivery.profile }}', kw_only=True)
     mentions: bool = attrs.field(default=False, kw_only=True)
 
     calls = frozenset(("track", "identify", "mapped", "message"))

@@ -29,13 +29,13 @@ _PREFIX = "whsec_"
 class Webhook(Adapter):
     """Posts each delivery to a URL.
 
-    ``secret`` is ``whsec_…``, or several of them while the receiver changes from one to the other. ``webhook-id`` is the
-    delivery's id, the same on every try; the timestamp is that of the try.
+    ``secret`` is ``whsec_…``, or several of them while the receiver changes from one to the other. ``webhook-id`` is
+    the delivery's id, the same on every try; the timestamp is that of the try.
     """
 
     url: str = attrs.field(repr=False)
     secret: tuple[Secret, ...] = attrs.field(default=(), converter=secrets, metadata=SECRET, kw_only=True)
-    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, converter=check_headers, kw_only=True)
+    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, converter=check_headers, repr=False, kw_only=True)
     list: bool = attrs.field(default=False, kw_only=True)
 
     calls = frozenset(("track", "identify", "mapped", "message", "add", "remove"))
@@ -44,10 +44,10 @@ class Webhook(Adapter):
         check_url(self.url, self.network)
         for each in self.secret:
             try:
-                _key(each)
-            except errors.Retry as problem:
-                if "environment" not in problem.reason:
-                    raise ValueError(problem.reason) from None
+                text = each.reveal()
+            except errors.Retry:  # it may still be set until the first delivery
+                continue
+            _decoded(text)
         if self.list:
             self._becomes_a_list()
 
@@ -69,11 +69,18 @@ def sign(message_id: str, timestamp: int, body: bytes, keys: tuple[Secret, ...])
 
 
 def _key(key: Secret) -> bytes:
-    text = key.reveal().removeprefix(_PREFIX)
+    try:
+        return _decoded(key.reveal())
+    except ValueError as problem:
+        raise errors.Retry(str(problem)) from None
+
+
+def _decoded(text: str) -> bytes:
+    text = text.removeprefix(_PREFIX)
     try:
         found = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         found = b""
     if not 24 <= len(found) <= 64:
-        raise errors.Retry("a webhook secret is 'whsec_' and the base64 of 24 to 64 random bytes")
+        raise ValueError("a webhook secret is 'whsec_' and the base64 of 24 to 64 random bytes")
     return found

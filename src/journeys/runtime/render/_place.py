@@ -15,7 +15,6 @@ from journeys.runtime.render._layers import Item
 
 _CARD_GAP, _GAP = 36.0, 18.0
 _ROUNDS, _POLISH = 6, 40
-#: how much a link of a run wants to be straight, against 1 of every other link
 _STIFFNESS = 8.0
 _KINK = 22.0
 
@@ -52,10 +51,15 @@ def _gap(left: Item, right: Item) -> float:
 
 def _wish(item: Item, *, above: bool = True, below: bool = True) -> tuple[float, float]:
     """Where an item would like to stand, and how much."""
-    pulls = [(up.x, _STIFFNESS if _is_run(up, item) else 1.0) for up in item.ups] if above else []
-    pulls += [(down.x, _STIFFNESS if _is_run(item, down) else 1.0) for down in item.downs] if below else []
+    pulls = [(up.x, _strength(up, item)) for up in item.ups] if above else []
+    pulls += [(down.x, _strength(item, down)) for down in item.downs] if below else []
     weight = sum(strength for _, strength in pulls)
     return (sum(x * strength for x, strength in pulls) / weight, weight) if weight else (item.x, 0.01)
+
+
+def _strength(upper: Item, lower: Item) -> float:
+    """How much a link wants to be straight: much in a run; the less, the more links share one of its ends."""
+    return _STIFFNESS if _is_run(upper, lower) else 1 / max(len(upper.downs), len(lower.ups))
 
 
 def _is_run(upper: Item, lower: Item) -> bool:
@@ -145,9 +149,9 @@ def _straighten(runs: list[Run], apart: list[dict[int, float]]) -> None:
     for run in reversed(range(len(runs))):
         for left, gap in apart[run].items():
             leftmost[left] = min(leftmost[left], leftmost[run] - gap)
-    for run, right, left in zip(runs, rightmost, leftmost, strict=True):
-        for item in run:
-            item.x = (right + left) / 2
+    for items, right_x, left_x in zip(runs, rightmost, leftmost, strict=True):
+        for item in items:
+            item.x = (right_x + left_x) / 2
 
 
 def _unbend(rows: list[list[Item]], run: Run) -> None:

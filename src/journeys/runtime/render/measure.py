@@ -58,7 +58,7 @@ def _cells(letter: str) -> int:
 
 def pixels(text: str, size: float, *, bold: bool = False) -> float:
     """An estimate of the width of the text in pixels."""
-    return sum(map(_ems, text)) * size * (1.06 if bold else 1)
+    return sum(map(_ems, text)) * size * (1.08 if bold else 1)
 
 
 def cells(text: str) -> int:

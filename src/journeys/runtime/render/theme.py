@@ -99,9 +99,10 @@ _DARK_ACCENTS = {
 }
 _EDGES = {"timeout": "hold_until", "restart": "randomized_split", "exit": "exit_rule"}
 
+#: known faces first: what `system-ui` is on a bare Linux is wider than the room that is measured for it
 _FONT = (
-    "Inter,ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans',"
-    "'Liberation Sans',sans-serif"
+    "Inter,-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans','Liberation Sans',"
+    "'DejaVu Sans Condensed',system-ui,sans-serif"
 )
 
 

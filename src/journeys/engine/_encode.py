@@ -1,0 +1,131 @@
+"""A profile's state as bytes and back: serialising at any point changes nothing (the base of I4).
+
+The form is compact JSON with one-letter names and without defaults. ``VERSION`` grows when an older package could no
+longer read it; state newer than this package is left alone (``NewerState``).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from journeys.engine._state import EntryState, Instance, ProfileState, Wait
+from journeys.errors import NewerState
+from journeys.plan.plan import JourneyPlan, Plan
+
+VERSION = 1
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+#: plain fields: name in the bytes, attribute, value that is left out
+_FIELDS: tuple[tuple[str, str, Any], ...] = (
+    ("a", "anonymous_id", None),
+    ("A", "seen_at", -1),
+    ("n", "accepted", 0),
+    ("s", "seq", 0),
+    ("o", "order", 0),
+    ("m", "marks", {}),
+    ("t", "traits", {}),
+    ("w", "written", {}),
+    ("c", "cells", {}),
+    ("l", "lists", {}),
+    ("u", "outputs", {}),
+    ("h", "history", []),
+    ("f", "foreign", []),
+)
+
+
+def encode_state(profile: ProfileState) -> bytes:
+    """The state as bytes."""
+    document: dict[str, Any] = {"v": VERSION, "k": profile.key, "@": profile.clock}
+    for name, attribute, default in _FIELDS:
+        value = getattr(profile, attribute)
+        if value != default:
+            document[name] = value
+    if profile.linked:
+        document["L"] = profile.linked
+    if profile.instances:
+        document["i"] = [_encode_instance(instance) for instance in profile.instances]
+    if profile.ends:
+        document["e"] = [[*key, at] for key, at in profile.ends.items()]
+    if profile.been:
+        document["b"] = profile.been
+    if profile.entries:
+        document["E"] = {label: [state.status, state.at] for label, state in profile.entries.items()}
+    if profile.blocked:
+        document["B"] = profile.blocked
+    return _dumps(document).encode("utf-8", "surrogatepass")
+
+
+def decode_state(data: bytes, plan: Plan) -> ProfileState:
+    """The state that the bytes hold, under a plan.
+
+    Instances of journeys or versions that the plan does not have are kept as they are and take no part.
+    """
+    document = json.loads(data)
+    if document["v"] > VERSION:
+        raise NewerState(f"the state of {document['k']!r} has version {document['v']}; this package knows {VERSION}")
+    profile = ProfileState(document["k"])
+    profile.clock = document["@"]
+    for name, attribute, _ in _FIELDS:
+        if name in document:
+            setattr(profile, attribute, document[name])
+    profile.linked = tuple(document.get("L", ()))
+    profile.ends = {(journey, identifier): at for journey, identifier, at in document.get("e", ())}
+    profile.been = tuple((journey, version) for journey, version in document.get("b", ()))
+    profile.entries = {label: EntryState(*state) for label, state in document.get("E", {}).items()}
+    profile.blocked = tuple(document.get("B", ()))
+    kept, profile.foreign = profile.foreign, []
+    for raw in (*kept, *document.get("i", ())):
+        journey = plan.journeys.get((raw[0], raw[1]))
+        if journey is None or not _fits(raw, journey):
+            profile.foreign.append(raw)
+        else:
+            profile.instances.append(_decode_instance(raw, journey))
+    if kept:
+        profile.instances.sort(key=lambda instance: instance.order)
+    profile.settle_due()
+    return profile
+
+
+def _encode_instance(instance: Instance) -> list[Any]:
+    return [
+        instance.plan.key,
+        instance.plan.version,
+        instance.owner,
+        instance.cause,
+        instance.identifier,
+        instance.entered_at,
+        instance.order,
+        instance.status,
+        int(instance.goal_open),
+        instance.exit_at,
+        instance.expires_at,
+        [key for key, step in instance.plan.steps.items() if instance.visited & step.bit],
+        instance.context,
+        list(instance.lists),
+        [[wait.step.key, wait.due, wait.branch, wait.count, int(wait.removal)] for wait in instance.waits],
+    ]
+
+
+def _fits(raw: list[Any], journey: JourneyPlan) -> bool:
+    """Whether every step that the instance waits at is there."""
+    return all(wait[0] in journey.steps for wait in raw[14])
+
+
+def _decode_instance(raw: list[Any], journey: JourneyPlan) -> Instance:
+    instance = Instance(journey, raw[2], raw[3], raw[4], raw[5], raw[6])
+    instance.status = raw[7]
+    instance.goal_open = bool(raw[8])
+    instance.exit_at, instance.expires_at = raw[9], raw[10]
+    for key in raw[11]:
+        if key in journey.steps:
+            instance.visited |= journey.steps[key].bit
+    instance.context = raw[12]
+    instance.lists = tuple(raw[13])
+    instance.waits = [
+        Wait(journey.steps[key], due, branch, removal=bool(removal), count=count)
+        for key, due, branch, count, removal in raw[14]
+    ]
+    instance.settle_due()
+    return instance
+

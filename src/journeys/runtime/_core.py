@@ -1,0 +1,284 @@
+"""The logic between load, apply and commit, written once.
+
+Every operation is a generator: it yields the name of a store method with its arguments, and is sent what the store
+answered. A sync driver and an async one answer it, so that no body exists twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any
+
+from journeys._time import MAX
+from journeys.codec.strict_json import parse_json
+from journeys.engine._effects import Effects, encode
+from journeys.engine._encode import decode_state, encode_state
+from journeys.engine._state import ProfileState
+from journeys.errors import Conflict, InvalidCall, NewerState
+from journeys.plan.plan import Plan
+from journeys.plan.values import NEVER
+from journeys.ports import ChangeSet, Loaded, StateChange, Waiting
+from journeys.runtime._calls import Answer, replay_timestamp
+from journeys.runtime._processor import Processor
+
+#: a request to the store: method, arguments, keyword arguments
+Request = tuple[str, tuple[Any, ...], dict[str, Any]]
+
+#: how often a batch is repeated when another worker has changed its profiles meanwhile
+MAX_CONFLICTS = 50
+#: profiles whose deadlines are processed in one commit
+ADVANCE_BATCH = 500
+
+
+class Core:
+    """Applies batches of calls and lets time pass, on any store.
+
+    With ``exclusive`` the profiles live in this object and nowhere else (the memory store); otherwise each batch
+    loads what it concerns, and commits it under the versions it has seen.
+    """
+
+    def __init__(self, plan: Plan, *, exclusive: bool, traces: bool, worker: str, lease: int) -> None:
+        self.plan = plan
+        self.effects = Effects(traces=traces)
+        self.processor = Processor(plan, self.effects)
+        self.exclusive = exclusive
+        self.worker = worker
+        self.lease = lease
+        #: profiles whose state was written by a newer version of this package: left alone (V)
+        self.newer = 0
+        self._stored_arrivals: set[int] = set()
+
+    # calls
+
+    def feed(
+        self,
+        calls: Sequence[Any],
+        received: int | None,
+        *,
+        live: bool = False,
+        notes: Mapping[str, str] | None = None,
+    ) -> Generator[Request, Any, list[Answer]]:
+        """Applies calls as one unit: answers come when all of it is durable (O1, O5).
+
+        ``received`` is the instant of their receipt; without it they are a replay (T3).
+        """
+        if self.exclusive:
+            answers = self._apply(calls, received, live)
+            yield from self._flush()
+            return answers
+        for _ in range(MAX_CONFLICTS):
+            until = -1 if live or not self.plan.may_be_late else self._reach(calls)
+            yield from self._load(self._id_keys(calls), waiting_until=until)
+            before = self.processor.watermark
+            answers = self._apply(calls, received, live)
+            try:
+                yield from self._commit(before, notes=notes or {})
+            except Conflict:
+                self.effects.take()
+                continue
+            return answers
+        raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
+
+    def _apply(self, calls: Sequence[Any], received: int | None, live: bool) -> list[Answer]:
+        feed = self.processor.feed
+        if live or not self.plan.may_be_late:
+            return [feed(call, received, live) for call in calls]
+        answers = []
+        for call in calls:
+            answers.append(feed(call, received))
+            self.processor.follow_replay()
+        return answers
+
+    def _reach(self, calls: Iterable[Any]) -> int:
+        """How far a replay of these calls can move the watermark."""
+        latest = self.processor.latest
+        for call in calls:
+            with contextlib.suppress(InvalidCall, AttributeError):
+                latest = max(latest, replay_timestamp(call))
+        return self.plan.lateness.before(latest)
+
+    def _id_keys(self, calls: Iterable[Any]) -> set[str]:
+        keys: set[str] = set()
+        for call in calls:
+            if not isinstance(call, Mapping):
+                continue
+            for field, spaces in (("userId", "u"), ("anonymousId", "a"), ("previousId", "ua")):
+                value = call.get(field)
+                if isinstance(value, str) and value:
+                    keys.update(f"{space}:{value}" for space in spaces)
+        return keys
+
+    # stores
+
+    def _load(self, id_keys: Iterable[str], *, waiting_until: int = -1) -> Generator[Request, Any, None]:
+        """Loads what a batch concerns, and what waits for the watermark to come this far (T8)."""
+        processor = self.processor
+        processor.clear()
+        wanted = set(id_keys)
+        self._stored_arrivals = set()
+        if self.plan.may_be_late:
+            notes: Mapping[str, str] = yield ("notes", ("arrivals",), {})
+            processor.arrivals = int(notes.get("arrivals", "0"))
+        if waiting_until >= 0:
+            batch: Sequence[Waiting] = yield ("waiting", (waiting_until, 1 << 30), {})
+            for each in batch:
+                self._stored_arrivals.add(each.arrival)
+                call = parse_json(each.call)
+                processor.put_waiting((each.timestamp, each.message_id, each.arrival, call))
+                wanted |= self._id_keys((call,))
+        loaded: Loaded = yield ("load", (sorted(key for key in wanted if _is_storable(key)),), {})
+        processor.watermark = loaded.watermark
+        processor.erased = loaded.erased
+        processor.links.update(loaded.links)
+        for id_key, stored in loaded.profiles.items():
+            if stored.key not in processor.states:
+                profile = decode_state(stored.state, self.plan)
+                profile.version = stored.version
+                processor.states[stored.key] = profile
+            if id_key != stored.key:
+                processor.links[id_key] = stored.key
+
+    def _commit(
+        self, read_watermark: int | None, *, notes: Mapping[str, str] | None = None
+    ) -> Generator[Request, Any, None]:
+        """Commits what the batch has changed, all of it or nothing (O1)."""
+        processor, effects = self.processor, self.effects
+        new_waiting = [each for each in processor.waiting if each[2] not in self._stored_arrivals]
+        still_waiting = {each[2] for each in processor.waiting}
+        notes = dict(notes or {})
+        if new_waiting:
+            notes["arrivals"] = str(processor.arrivals)
+        change = ChangeSet(
+            states=self._state_changes(),
+            links=dict(processor.new_links),
+            deliveries=effects.deliveries,
+            records=effects.records,
+            read_watermark=read_watermark,
+            watermark=processor.watermark if processor.watermark >= 0 else None,
+            waiting=[_as_waiting(each) for each in new_waiting],
+            applied=sorted(self._stored_arrivals - still_waiting),
+            counters=dict(effects.counters),
+            notes=notes,
+        )
+        yield ("commit", (change,), {})
+        effects.take()
+
+    def _state_changes(self) -> list[StateChange]:
+        processor = self.processor
+        changes = [
+            StateChange(
+                key=profile.key,
+                state=encode_state(profile),
+                expected=profile.version,
+                due=None if profile.due >= NEVER else profile.due,
+                live=profile.live,
+            )
+            for profile in processor.touched or ()
+        ]
+        changes += [
+            StateChange(key=key, state=None, expected=version)
+            for key, version in processor.gone.items()
+            if version
+        ]
+        return sorted(changes, key=lambda change: change.key)
+
+    def _flush(self) -> Generator[Request, Any, None]:
+        """With the memory store the profiles are where they belong; deliveries go to its outbox."""
+        effects = self.effects
+        if effects.deliveries:
+            change = ChangeSet(deliveries=effects.deliveries)
+            effects.deliveries = []
+            yield ("commit", (change,), {})
+
+    # time
+
+    def advance(self, until: int, *, exact: bool = False, now: int = 0) -> Generator[Request, Any, None]:
+        """The watermark reaches ``until`` less the allowed lateness, and every deadline up to it fires (T5, T8)."""
+        to = until if exact else self.plan.lateness.before(until)
+        if self.exclusive:
+            self.processor.advance(to)
+            yield from self._flush()
+            return
+        yield from self._move_watermark(to)
+        while True:
+            claimed: Sequence[str] = yield (
+                "claim_due",
+                (to, ADVANCE_BATCH),
+                {"worker": self.worker, "now": now, "lease": self.lease},
+            )
+            if not claimed:
+                return
+            yield from self._fire(claimed, to)
+
+    def _move_watermark(self, to: int) -> Generator[Request, Any, None]:
+        for _ in range(MAX_CONFLICTS):
+            yield from self._load((), waiting_until=to if self.plan.may_be_late else -1)
+            if to <= self.processor.watermark and not self.processor.waiting:
+                return
+            before = self.processor.watermark
+            self.processor.move_watermark(to)
+            try:
+                yield from self._commit(before)
+            except Conflict:
+                self.effects.take()
+                continue
+            return
+
+    def apply_all_waiting(self) -> Generator[Request, Any, None]:
+        """Applies what still waits, in order, without moving the watermark: the end of a replay (T8)."""
+        if not self.exclusive:
+            yield from self._load((), waiting_until=MAX)
+        processor = self.processor
+        while processor.waiting:
+            processor.apply_waiting(heapq.heappop(processor.waiting))
+        if self.exclusive:
+            yield from self._flush()
+        else:
+            yield from self._commit(None)
+
+    def _fire(self, keys: Sequence[str], until: int) -> Generator[Request, Any, None]:
+        try:
+            yield from self._load(keys)
+        except NewerState:
+            self.newer += len(keys)
+            return
+        processor = self.processor
+        for key in keys:
+            profile = processor.states.get(key)
+            if profile is not None:
+                processor.engine.advance(profile, until)
+                assert processor.touched is not None
+                processor.touched.add(profile)
+        try:
+            yield from self._commit(None)
+        except Conflict:
+            self.effects.take()  # another worker was there first: what is still due will be claimed again
+
+    def states_of(self, id_keys: Iterable[str]) -> Generator[Request, Any, list[ProfileState]]:
+        """The profiles that the id keys lead to, as they are: nothing happens to them."""
+        if self.exclusive:
+            processor = self.processor
+            found = [processor.states.get(processor.links.get(key, key)) for key in id_keys]
+            return [profile for profile in found if profile is not None]
+        loaded: Loaded = yield ("load", (sorted(id_keys),), {})
+        stored = {each.key: each for each in loaded.profiles.values()}
+        return [decode_state(each.state, self.plan) for each in stored.values()]
+
+
+def _as_waiting(entry: tuple[int, str, int, Mapping[str, Any]]) -> Waiting:
+    timestamp, message_id, arrival, call = entry
+    id_key = f"u:{call['userId']}" if call.get("userId") is not None else f"a:{call.get('anonymousId')}"
+    return Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call=encode(call))
+
+
+def _is_storable(key: str) -> bool:
+    """Whether a store can be asked for it: an id that cannot be has been answered as rejected anyway."""
+    if "\0" in key or len(key) > 4098:
+        return False
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,310 @@
+"""The evaluator: an application feeds it Segment calls, it moves people through journeys."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from journeys._time import MAX, Duration, format_instant, instant_of
+from journeys.errors import InvalidDefinition, JourneysError, Problem
+from journeys.model.journey import Journey
+from journeys.model.space import DestinationDefinition, Space
+from journeys.plan.compile import compile_space
+from journeys.plan.plan import Plan
+from journeys.plan.validate import validate
+from journeys.ports import Clock, Destination
+from journeys.runtime import _views as views
+from journeys.runtime._calls import Answer
+from journeys.runtime._core import Core, Request
+from journeys.runtime._segment import SegmentCalls
+from journeys.runtime.clocks import ManualClock, SystemClock, shifted
+from journeys.runtime.delivery import Deliverer
+from journeys.runtime.destinations.registry import build_destination
+from journeys.runtime.stores import open_store
+from journeys.runtime.stores.memory import MemoryStore
+
+#: how many calls ``feed_many`` commits as one group
+GROUP = 1000
+
+
+def as_space(definition: Space | Journey | Iterable[Journey] | Mapping[str, Any] | str) -> Space:
+    """A space from itself, from journeys, or from a JSON document."""
+    if isinstance(definition, Space):
+        return definition
+    if isinstance(definition, Journey):
+        definition = [definition]
+    if isinstance(definition, (str, Mapping)):
+        from journeys.codec import load_space
+
+        return load_space(definition)
+    return Space(journeys=tuple(definition))
+
+
+def with_destinations(space: Space, destinations: Mapping[str, Any]) -> Space:
+    """The space, with a definition for each destination that the application brings and the space does not name."""
+    import attrs
+
+    from journeys.ports import ListDestination
+
+    missing = {
+        key: DestinationDefinition("function", list=isinstance(each, ListDestination))
+        for key, each in destinations.items()
+        if key not in space.destinations
+    }
+    return attrs.evolve(space, destinations={**space.destinations, **missing}) if missing else space
+
+
+class Evaluator(SegmentCalls):
+    """Moves people through the journeys of a space.
+
+    ``space`` is a ``Space``, journeys, or a JSON document; it must be valid (``InvalidDefinition`` carries all
+    problems). ``store`` is nothing (memory), a URL such as ``sqlite:///journeys.db``, or a store. ``destinations`` are
+    objects by key; those that the space defines and the application does not bring are built from their definitions.
+    With a ``ManualClock`` time stands still until ``advance``; without a clock it is the wall clock. ``trace=False``
+    keeps no trace. Several threads may use one evaluator.
+    """
+
+    def __init__(
+        self,
+        space: Space | Journey | Iterable[Journey] | Mapping[str, Any] | str,
+        *,
+        destinations: Mapping[str, Destination] | None = None,
+        store: Any = None,
+        clock: Clock | None = None,
+        trace: bool = True,
+        worker: str = "evaluator",
+        lease: timedelta = timedelta(seconds=15),
+    ) -> None:
+        given = dict(destinations or {})
+        self.space = with_destinations(as_space(space), given)
+        problems = validate(self.space)
+        if problems:
+            raise InvalidDefinition(problems)
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.is_live = not isinstance(self.clock, ManualClock)
+        self.store = MemoryStore() if store is None or store == "memory:" else open_store(store)
+        self.plan: Plan = compile_space(self.space)
+        self.destinations = self._build_destinations(given)
+        self._core = Core(
+            self.plan,
+            exclusive=store is None or store == "memory:",
+            traces=trace,
+            worker=worker,
+            lease=int(lease.total_seconds() * 1_000_000),
+        )
+        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, worker=worker)
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._stopping = False
+
+    def _build_destinations(self, given: Mapping[str, Destination]) -> dict[str, Destination]:
+        built: dict[str, Destination] = {}
+        problems: list[Problem] = []
+        for key, definition in self.space.destinations.items():
+            if key in given:
+                built[key] = given[key]
+                continue
+            try:
+                built[key] = build_destination(key, definition)
+            except InvalidDefinition as error:
+                problems += error.problems
+        if problems:
+            raise InvalidDefinition(problems)
+        return built
+
+    def _drive(self, steps: Generator[Request, Any, Any]) -> Any:
+        """Answers the core's requests to the store."""
+        store = self.store
+        try:
+            method, args, kwargs = next(steps)
+            while True:
+                try:
+                    answer = getattr(store, method)(*args, **kwargs)
+                except JourneysError as error:
+                    method, args, kwargs = steps.throw(error)
+                else:
+                    method, args, kwargs = steps.send(answer)
+        except StopIteration as stop:
+            return stop.value
+
+    # calls in
+
+    def _received(self) -> int:
+        """The instant of receipt: after everything that ``advance`` has promised to be over (T3, T5)."""
+        now = self.clock.now()
+        return now if self.is_live else max(now, self._core.processor.watermark + 1)
+
+    def feed(self, call: Mapping[str, Any]) -> Answer:
+        """Applies one Segment call and answers when it is durable (O5)."""
+        core = self._core
+        with self._lock:
+            if core.exclusive and not core.plan.may_be_late:
+                answer = core.processor.feed(call, self._received(), self.is_live)
+                if core.effects.deliveries:
+                    self._drive(core._flush())
+            else:
+                answer = self._drive(core.feed((call,), self._received(), live=self.is_live))[0]
+            self._deliver_inline()
+        return answer
+
+    def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:
+        """Applies many calls, committed in groups; the answers are in the order of the calls (I3)."""
+        answers: list[Answer] = []
+        batch: list[Mapping[str, Any]] = []
+        for call in calls:
+            batch.append(call)
+            if len(batch) >= group:
+                answers += self._feed_group(batch)
+                batch = []
+        if batch:
+            answers += self._feed_group(batch)
+        return answers
+
+    def _feed_group(self, batch: Sequence[Mapping[str, Any]], notes: Mapping[str, str] | None = None) -> list[Answer]:
+        with self._lock:
+            received = self._received()
+            answers: list[Answer] = self._drive(self._core.feed(batch, received, live=self.is_live, notes=notes))
+            self._deliver_inline()
+        return answers
+
+    def replay(self, calls: Sequence[Mapping[str, Any]], *, notes: Mapping[str, str] | None = None) -> list[Answer]:
+        """Applies calls as one group, with their own timestamps taken as they are (T3)."""
+        with self._lock:
+            answers: list[Answer] = self._drive(self._core.feed(calls, None, notes=notes))
+            self._deliver_inline()
+        return answers
+
+    # time
+
+    def advance(
+        self, to: str | datetime | int | None = None, *, by: Duration | str | timedelta | None = None, **parts: float
+    ) -> None:
+        """Promises that no input at or before an instant will come, and lets every deadline up to it fire (T5).
+
+        ``advance(hours=2)`` moves a ``ManualClock``; on the wall clock it raises ``RuntimeError``, because nobody can
+        move that: give the instant, or let ``run`` follow the clock.
+        """
+        relative = by is not None or bool(parts)
+        if relative and not isinstance(self.clock, ManualClock):
+            raise RuntimeError("the wall clock cannot be moved: advance to an instant, or use run(), or a ManualClock")
+        if relative:
+            assert isinstance(self.clock, ManualClock)
+            until = shifted(self.clock.now(), by, parts)
+        else:
+            until = self.clock.now() if to is None else instant_of(to)
+        if isinstance(self.clock, ManualClock):
+            self.clock.set(until)
+        self._advance(until)
+
+    def _advance(self, until: int, *, exact: bool = False) -> None:
+        with self._lock:
+            self._drive(self._core.advance(until, exact=exact, now=self.clock.now()))
+            self._deliver_inline()
+
+    def settle(self, bound: str | datetime | int | None = None) -> None:
+        """Lets time pass until nothing more happens by itself, at most to ``bound``."""
+        limit = MAX if bound is None else instant_of(bound)
+        while (due := self.next_due()) is not None and due <= limit:
+            self._advance(due, exact=True)
+            if isinstance(self.clock, ManualClock):
+                self.clock.set(due)
+
+    def next_due(self) -> int | None:
+        """The earliest instant at which something happens by itself."""
+        with self._lock:
+            if self._core.exclusive:
+                return self._core.processor.next_due
+            waiting = self.store.waiting(MAX, 1)
+            due = self.store.next_due()
+            return due if not waiting else min(waiting[0].timestamp, due if due is not None else MAX)
+
+    def run(self, *, poll: float = 1.0) -> None:
+        """Follows the clock: lets deadlines fire and deliveries go out, until ``stop`` is called from another thread.
+
+        With several workers on one store each may run; a store is asked every ``poll`` seconds for what others added.
+        """
+        while not self._stopping:
+            self._advance(self.clock.now())
+            self.deliver()
+            pending = [each for each in (self.next_due(), self.store.next_delivery()) if each is not None]
+            until = min([*pending, self.clock.now() + int(poll * 1_000_000)])
+            if not self._stopping:
+                self.clock.sleep(until, self._wake)
+                self._wake.clear()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Makes ``run`` return after what it is doing."""
+        self._stopping = True
+        self._wake.set()
+
+    # deliveries
+
+    def _deliver_inline(self) -> None:
+        """In memory deliveries are tried at once; with a durable store ``run`` or a worker sends them (D1)."""
+        if self._core.exclusive and self._core.effects.deliveries == [] and self.store.next_delivery() is not None:
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Tries everything that may be sent now (D2)."""
+        self._deliverer.drain()
+
+    # reading
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """How often what the contract counts has happened: ``late``, ``duplicates``, ``missing_identifier``, …"""
+        with self._lock:
+            counted = dict(self.store.counters())
+            for name, number in self._core.effects.counters.items():
+                counted[name] = counted.get(name, 0) + number
+            if self._core.newer:
+                counted["newer_state"] = self._core.newer
+            return counted
+
+    def trace(
+        self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
+        with self._lock:
+            if self._core.exclusive:
+                records = sorted(self._core.effects.records, key=lambda record: record.order)
+                yield from (
+                    record.as_dict()
+                    for record in records
+                    if (profile is None or record.profile == profile)
+                    and (journey is None or record.journey == journey)
+                    and (instance is None or record.instance == instance)
+                )
+                return
+        import json
+
+        for line in self.store.trace(profile=profile, journey=journey, instance=instance):
+            yield json.loads(line)
+
+    def profile(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> views.ProfileView | None:
+        """What is known of a person now: traits, computed traits, audiences, journeys; None if nothing is."""
+        key = f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
+        with self._lock:
+            found = self._drive(self._core.states_of([key]))
+            now = max(self.clock.now() if self.is_live else 0, self._core.processor.watermark)
+            return views.view(found[0], self.plan, max(now, found[0].clock)) if found else None
+
+    @property
+    def watermark(self) -> str | None:
+        """The latest instant that ``advance`` has promised to be over."""
+        mark = self._core.processor.watermark if self._core.exclusive else self.store.watermark()
+        return None if mark < 0 else format_instant(mark)
+
+    def close(self) -> None:
+        """Ends the use of the store and of the destinations."""
+        self.stop()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

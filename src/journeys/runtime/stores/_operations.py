@@ -1,0 +1,389 @@
+"""The port as steps: every operation yields statements and is sent their answers, whichever driver carries them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from journeys.errors import Conflict, NewerState
+from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, StateChange, Stored, Waiting
+from journeys.runtime.stores._identity import followed, keyed_hash
+from journeys.runtime.stores._statements import (
+    DELIVERY,
+    Ask,
+    Bulk,
+    Statement,
+    Statements,
+    Steps,
+    T,
+    Tell,
+    delivery_row,
+    record_row,
+)
+
+#: records that are read at a time
+PAGE = 1000
+#: a place before every record
+START: tuple[Any, ...] = (-1, "", "", -1, -1)
+FIGURES = ("profiles", "live", "due", "outbox", "dead", "records", "waiting")
+
+_wait_row = attrgetter("arrival", "timestamp", "message_id", "id_key", "call")
+
+
+def as_unit(begin: str, steps: Steps[T]) -> Steps[T]:
+    """The steps as one transaction: all of it, or nothing if they raise."""
+    try:
+        answers: Sequence[Any] | None = None
+        while True:
+            try:
+                batch = steps.send(answers) if answers is not None else next(steps)
+            except StopIteration as done:
+                if answers is not None:
+                    yield [Tell("COMMIT")]
+                result: T = done.value
+                return result
+            if answers is None:
+                answers = (yield [Tell(begin), *batch])[1:]
+            else:
+                answers = yield batch
+    except BaseException:
+        try:
+            yield [Tell("ROLLBACK")]
+        except Exception:  # the connection is lost, and the transaction with it: what came before says why
+            pass
+        raise
+
+
+class Operations:
+    """Every method of the port, in the SQL of a dialect."""
+
+    def __init__(self, sql: Statements) -> None:
+        self.sql = sql
+        #: keys the hashes of what is erased; drawn when the store was made, read when it is opened
+        self.secret = b""
+
+    @property
+    def schema(self) -> int:
+        """The version of the schema that this package writes."""
+        return len(self.sql.migrations)
+
+    def open(self) -> Steps[None]:
+        """Makes the tables, or leads them forwards from any version that was ever released."""
+        sql = self.sql
+        *_, [(is_there,)] = yield [*sql.fence(exclusive=True), Ask(sql.is_there)]
+        version = 0
+        if is_there:
+            [[(version, *_)]] = yield [Ask(sql.meta)]
+            self._check_schema(version)
+        if version < self.schema:
+            yield [Tell(each) for migration in sql.migrations[version:] for each in migration]
+            if version:
+                yield [Tell(sql.reach, (self.schema,))]
+            else:
+                yield [Tell(sql.start, (self.schema, secrets.token_bytes(32)))]
+        [[(secret,)]] = yield [Ask(sql.secret)]
+        self.secret = bytes(secret)
+
+    def _check_schema(self, version: int) -> None:
+        if version > self.schema:
+            raise NewerState(
+                f"this store has schema {version}, and this package knows schemas up to {self.schema}: "
+                "it is left alone; use the newer version of the package"
+            )
+
+    # profiles
+
+    def load(self, id_keys: Collection[str]) -> Steps[Loaded]:
+        """``Store.load``"""
+        sql = self.sql
+        [(schema, watermark, floor)], rows = yield [Ask(sql.meta), Ask(sql.find, (sql.listed(id_keys),))]
+        self._check_schema(schema)
+        found: dict[str, tuple[str | None, Any, int]] = {row[0]: row[1:] for row in rows}
+        asked = set(id_keys)
+        while beyond := {leads_to for leads_to, _, _ in found.values() if leads_to is not None} - found.keys() - asked:
+            (rows,) = yield [Ask(sql.find, (sql.listed(beyond),))]
+            found.update((row[0], row[1:]) for row in rows)
+            asked |= beyond
+        erased: frozenset[str] = frozenset()
+        if floor:  # else nothing was ever erased
+            hashes = {keyed_hash(self.secret, id_key): id_key for id_key in id_keys}
+            (rows,) = yield [Ask(sql.erased, (sql.listed(hashes),))]
+            erased = frozenset(hashes[hash_] for (hash_,) in rows)
+        return _loaded(id_keys, found, watermark, erased)
+
+    def commit(self, changes: ChangeSet) -> Steps[None]:
+        """``Store.commit``"""
+        sql = self.sql
+        checked = self._checked(changes)
+        locks = [*sql.fence(exclusive=changes.watermark is not None), *sql.lock_ids(_keys_of(changes))]
+        rest = self._rest(changes)
+        answers = yield [*locks, Ask(sql.meta), *checked, *(() if changes.links else rest)]
+        [(schema, watermark, _)], *counts = answers[len(locks) :]
+        self._check_schema(schema)
+        if changes.read_watermark is not None and watermark > changes.read_watermark:
+            raise Conflict("the watermark has moved")
+        _expect(checked, counts)
+        if changes.links:
+            yield from self._link(changes.links)
+            if rest:
+                yield rest
+
+    def _checked(self, changes: ChangeSet) -> Sequence[Bulk]:
+        """What must touch exactly as many rows as it names."""
+        sql = self.sql
+        gone: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        created: list[tuple[Any, ...]] = []
+        for each in sorted(changes.states, key=_key_of):
+            if each.state is None:
+                gone.append((each.key, each.expected))
+            elif each.expected:
+                changed.append((each.state, each.due, each.live, each.key, each.expected))
+            else:
+                created.append((each.key, each.state, each.due, each.live, keyed_hash(self.secret, each.key)))
+        bulks = (
+            Bulk(sql.gone, gone),
+            Bulk(sql.changed, changed),
+            Bulk(sql.created, created),
+            Bulk(sql.applied, [(arrival,) for arrival in sorted(changes.applied)]),
+            Bulk(sql.wait, [_wait_row(each) for each in changes.waiting]),
+        )
+        return [bulk for bulk in bulks if bulk.rows]
+
+    def _rest(self, changes: ChangeSet) -> Sequence[Statement]:
+        """What only adds. The counters come late, because whoever adds to one holds it until the end."""
+        sql = self.sql
+        bulks = (
+            Bulk(sql.deliver, [delivery_row(each) for each in changes.deliveries]),
+            Bulk(sql.record, [record_row(each) for each in changes.records]),
+            Bulk(sql.count, sorted(changes.counters.items())),
+            Bulk(sql.note, sorted(changes.notes.items())),
+        )
+        rest: list[Statement] = [bulk for bulk in bulks if bulk.rows]
+        if changes.watermark is not None:
+            rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
+        return rest
+
+    def _link(self, links: Mapping[str, str]) -> Steps[None]:
+        sql = self.sql
+        named = sorted({*links, *links.values()})
+        rows, erased = yield [
+            Ask(sql.look, (sql.listed(named),)),
+            Ask(sql.erased, (sql.listed(keyed_hash(self.secret, each) for each in named),)),
+        ]
+        if erased or any(is_profile and key in links for key, _, is_profile in rows):
+            raise Conflict("an id was erased, or came to a profile of its own, before it was linked")
+        stored = {key: leads_to for key, leads_to, _ in rows if leads_to is not None}
+        ends = sorted(followed(links, stored).items())
+        linked = [(key, end, stored.get(key, "")) for key, end in ends if stored.get(key) != end]
+        if linked:
+            answers = yield [
+                Bulk(sql.link, linked),
+                Bulk(sql.collapse, [(end, key) for key, end, _ in linked]),
+            ]
+            _expect([Bulk(sql.link, linked)], answers)
+
+    def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Steps[Sequence[str]]:
+        """``Store.claim_due``"""
+        (rows,) = yield [Ask(self.sql.claim_due, (until, now, worker, limit, worker, now + lease))]
+        return [key for _, key in sorted(rows)]
+
+    def next_due(self) -> Steps[int | None]:
+        """``Store.next_due``"""
+        [[(due,)]] = yield [Ask(self.sql.next_due)]
+        return due  # type: ignore[no-any-return]
+
+    def walk(self, after: str | None, limit: int) -> Steps[Sequence[str]]:
+        """``Store.walk``"""
+        (rows,) = yield [Ask(self.sql.walk, (after or "", limit))]
+        return [key for (key,) in rows]
+
+    def waiting(self, until: int, limit: int) -> Steps[Sequence[Waiting]]:
+        """``Store.waiting``"""
+        (rows,) = yield [Ask(self.sql.waiting, (until, limit))]
+        return [
+            Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call=call)
+            for timestamp, message_id, arrival, id_key, call in rows
+        ]
+
+    # deliveries
+
+    def claim_deliveries(
+        self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None = None
+    ) -> Steps[Sequence[Delivery]]:
+        """``Store.claim_deliveries``"""
+        sql = self.sql
+        if destinations is None:
+            claim = Ask(sql.claim, (now, limit, now + lease, worker))
+        else:
+            claim = Ask(sql.claim_for, (now, sql.listed(destinations), limit, now + lease, worker))
+        (rows,) = yield [claim]
+        return [_delivery(row) for _, *row in sorted(rows, key=_first)]
+
+    def settle(self, outcomes: Iterable[Settled], *, worker: str) -> Steps[None]:
+        """``Store.settle``"""
+        sql = self.sql
+        done: list[tuple[Any, ...]] = []
+        dead: list[tuple[Any, ...]] = []
+        retry: list[tuple[Any, ...]] = []
+        for each in sorted(outcomes, key=_delivery_id_of):
+            if each.outcome == "done":
+                done.append((each.delivery_id, worker))
+            elif each.outcome == "dead":
+                dead.append((each.at, _storable(each.error), each.delivery_id, worker))
+            elif each.outcome == "retry":
+                ready = each.at if each.retry_at is None else each.retry_at
+                retry.append((ready, each.delivery_id, worker))
+            else:
+                raise ValueError(f"a delivery is settled as done, retry or dead, not as {each.outcome!r}")
+        ids = sorted(row[-2] for rows in (done, dead, retry) for row in rows)
+        bulks = (
+            Bulk(sql.put_off, retry),
+            Bulk(sql.retry, retry),
+            Bulk(sql.dead, dead),
+            Bulk(sql.done, done),
+        )
+        if ids:
+            yield [*sql.lock_outbox(ids, worker), *(bulk for bulk in bulks if bulk.rows)]
+
+    def next_delivery(self) -> Steps[int | None]:
+        """``Store.next_delivery``"""
+        (rows,) = yield [Ask(self.sql.next_delivery)]
+        return rows[0][0] if rows else None
+
+    def dead_letters(self, after: str | None = None, limit: int = 100) -> Steps[Sequence[DeadLetter]]:
+        """``Store.dead_letters``"""
+        (rows,) = yield [Ask(self.sql.dead_letters, (after or "", limit))]
+        return [DeadLetter(delivery=_delivery(row), error=error, at=at) for error, at, *row in rows]
+
+    def resend(self, delivery_ids: Collection[str]) -> Steps[int]:
+        """``Store.resend``"""
+        (count,) = yield [Tell(self.sql.resend, (self.sql.listed(delivery_ids),))]
+        return count  # type: ignore[no-any-return]
+
+    # reading
+
+    def trace(
+        self, after: tuple[Any, ...], profile: str | None, journey: str | None, instance: str | None
+    ) -> Steps[Sequence[tuple[Any, ...]]]:
+        """The records that follow a place, each with its own place: at most ``PAGE`` of them."""
+        sql = self.sql
+        text, args = sql.trace, list(after)
+        for narrower, value in ((sql.of_profile, profile), (sql.of_journey, journey), (sql.of_instance, instance)):
+            if value is not None:
+                text += narrower
+                args += [value] * narrower.count("?")
+        (rows,) = yield [Ask(text + sql.in_order, (*args, PAGE))]
+        return rows  # type: ignore[no-any-return]
+
+    def notes(self, prefix: str = "") -> Steps[Mapping[str, str]]:
+        """``Store.notes``"""
+        (rows,) = yield [Ask(self.sql.notes, (len(prefix), prefix))]
+        return dict(rows)
+
+    def counters(self) -> Steps[Mapping[str, int]]:
+        """``Store.counters``"""
+        (rows,) = yield [Ask(self.sql.counters)]
+        return dict(rows)
+
+    def watermark(self) -> Steps[int]:
+        """``Store.watermark``"""
+        [[(_, watermark, _)]] = yield [Ask(self.sql.meta)]
+        return watermark  # type: ignore[no-any-return]
+
+    def figures(self) -> Steps[Mapping[str, int]]:
+        """``Store.figures``"""
+        [[numbers]] = yield [Ask(self.sql.figures)]
+        return dict(zip(FIGURES, numbers, strict=True))
+
+    # forgetting
+
+    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Steps[Sequence[str]]:
+        """``Store.erase``"""
+        sql = self.sql
+        *_, [(schema, _, floor)], rows = yield [
+            *sql.fence(exclusive=True),
+            Ask(sql.meta),
+            Ask(sql.look, (sql.listed([profile_key]),)),
+        ]
+        self._check_schema(schema)
+        keys = {profile_key, *(leads_to for _, leads_to, _ in rows if leads_to is not None)}
+        new = keys
+        while new:
+            (rows,) = yield [Ask(sql.led, (sql.listed(new), sql.listed(new)))]
+            floor = max(floor, 1, *(version for _, version in rows))
+            new = {key for key, _ in rows} - keys
+            keys |= new
+        all_keys, shown = sql.listed(sorted(keys)), sql.listed(shown_ids)
+        ids = sql.listed({*shown_ids, *(key[2:] for key in keys)})
+        yield [
+            Tell(sql.erase_ids, (all_keys,)),
+            Tell(sql.erase_outbox, (all_keys, shown)),
+            Tell(sql.erase_waiting, (all_keys,)),
+            *(Tell(each, (ids, all_keys, shown)) for each in sql.erase_trace),
+            Bulk(sql.forget, [(keyed_hash(self.secret, key),) for key in sorted(keys)]),
+            # a profile that is made again starts above every version that was erased: who slept meanwhile cannot write
+            Tell(sql.raise_floor, (floor, floor)),
+        ]
+        return sorted(keys)
+
+    def lift(self, id_key: str) -> Steps[bool]:
+        """``Store.lift``"""
+        (count,) = yield [Tell(self.sql.lift, (keyed_hash(self.secret, id_key),))]
+        return count > 0  # type: ignore[no-any-return]
+
+    def prune(self, *, trace_before: int | None = None, limit: int = 10_000) -> Steps[int]:
+        """``Store.prune``"""
+        if trace_before is None:
+            return 0
+        *_, count = yield [Tell(each, (trace_before, limit)) for each in self.sql.prune]
+        return count  # type: ignore[no-any-return]
+
+
+_key_of = attrgetter("key")
+_delivery_id_of = attrgetter("delivery_id")
+
+
+def _first(row: Sequence[Any]) -> Any:
+    return row[0]
+
+
+def _keys_of(changes: ChangeSet) -> Sequence[str]:
+    """All id keys whose rows a commit looks at, in the order in which every commit locks them."""
+    return sorted({*map(_key_of, changes.states), *changes.links, *changes.links.values()})
+
+
+def _expect(bulks: Sequence[Bulk], counts: Sequence[int]) -> None:
+    for bulk, count in zip(bulks, counts, strict=False):
+        if count != len(bulk.rows):
+            raise Conflict("a profile, or an input that waits, was changed meanwhile")
+
+
+def _loaded(
+    id_keys: Iterable[str],
+    found: Mapping[str, tuple[str | None, Any, int]],
+    watermark: int,
+    erased: frozenset[str],
+) -> Loaded:
+    profiles: dict[str, Stored] = {}
+    links: dict[str, str] = {}
+    for id_key in id_keys:
+        key, row = id_key, found.get(id_key)
+        while row is not None and row[0] is not None:
+            key, row = row[0], found.get(row[0])
+        if key != id_key:
+            links[id_key] = key
+        if row is not None and row[1] is not None:
+            profiles[id_key] = Stored(key, row[1], row[2])
+    return Loaded(profiles, watermark, links, erased)
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    return Delivery(**dict(zip(DELIVERY, row, strict=True)))
+
+
+def _storable(text: str) -> str:
+    """A message from anywhere, as text that every database keeps."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -1,0 +1,181 @@
+"""The SQL that SQLite and PostgreSQL share, and what a dialect must add.
+
+``ids`` has a row for each id key: it holds a profile (``state``), or says which profile the id key ``leads_to``, or
+neither, after the profile is gone. One row for both makes the key's uniqueness decide every race between those who
+make a profile and those who link its id away.
+
+Names are constants of this package and data is always a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
+
+import attrs
+
+from journeys.ports import Delivery, TraceRow
+
+T = TypeVar("T")
+
+
+class Ask(NamedTuple):
+    """A statement that is answered with its rows."""
+
+    sql: str
+    args: Sequence[Any] = ()
+
+
+class Tell(NamedTuple):
+    """A statement that is answered with how many rows it touched."""
+
+    sql: str
+    args: Sequence[Any] = ()
+
+
+class Bulk(NamedTuple):
+    """A statement for each of the rows, answered with how many rows they touched together."""
+
+    sql: str
+    rows: Sequence[tuple[Any, ...]]
+
+
+Statement = Ask | Tell | Bulk
+#: an operation: yields statements that may travel together, is sent their answers, and returns its own
+Steps = Generator[Sequence[Statement], Sequence[Any], T]
+
+
+DELIVERY = tuple(field.name for field in attrs.fields(Delivery))
+RECORD = tuple(field.name for field in attrs.fields(TraceRow))
+delivery_row = attrgetter(*DELIVERY)
+record_row = attrgetter(*RECORD)
+
+#: columns of a delivery as they are read; ``tries`` counts those made
+_READ = ", ".join("tries" if name == "attempt" else name for name in DELIVERY)
+_UNSETTLED_BEFORE = (
+    "SELECT 1 FROM outbox before WHERE before.order_key = o.order_key AND before.order_key <> ''"
+    " AND before.n < o.n AND before.died IS NULL"
+)
+#: whose a delivery is: its user's, else its anonymous visitor's
+_OWNER = "coalesce('u:' || user_id, 'a:' || anonymous_id)"
+
+
+class Statements:
+    """A dialect. ``among`` compares with one parameter made by ``listed``."""
+
+    begin: str
+    #: for each version of the schema the statements that lead to it from the version before
+    migrations: Sequence[Sequence[str]]
+    #: whether there are tables at all
+    is_there: str
+
+    # for each row; the parameters are named in the comments
+    gone: str  # key, expected
+    changed: str  # state, due, live, key, expected
+    created: str  # key, state, due, live, hash
+    link: str  # key, leads_to, was
+    collapse: str  # leads_to, was
+    deliver: str  # the fields of Delivery
+    record: str  # the fields of TraceRow
+    wait: str  # arrival, timestamp, message_id, id_key, call
+    applied: str  # arrival
+    count: str  # name, n
+    note: str  # name, text
+    done: str  # id, worker
+    dead: str  # at, error, id, worker
+    retry: str  # ready, id, worker
+    put_off: str  # ready, id, worker: what follows that delivery in its order
+    forget: str  # hash
+
+    # of the trace
+    of_profile: str
+    of_instance: str
+    #: each with the parameters (profiles, keys, profiles), and (at, limit); the last one is counted
+    erase_trace: Sequence[str]
+    prune: Sequence[str]
+
+    def __init__(self, *, among: str, for_update: str = "", skip_locked: str = "") -> None:
+        self.meta = "SELECT schema, watermark, floor FROM meta"
+        self.secret = "SELECT secret FROM meta"
+        self.start = "INSERT INTO meta (one, schema, secret, watermark, floor) VALUES (1, ?, ?, -1, 0)"
+        self.reach = "UPDATE meta SET schema = ?"
+        self.move_watermark = "UPDATE meta SET watermark = ? WHERE watermark < ?"
+        self.raise_floor = "UPDATE meta SET floor = ? WHERE floor < ?"
+
+        self.find = f"SELECT key, leads_to, state, version FROM ids WHERE key {among}"
+        self.look = f"SELECT key, leads_to, state IS NOT NULL FROM ids WHERE key {among}"
+        self.erased = f"SELECT hash FROM erased WHERE hash {among}"
+        self.next_due = "SELECT min(due) FROM ids WHERE due IS NOT NULL"
+        self.walk = "SELECT key FROM ids WHERE key > ? AND state IS NOT NULL ORDER BY key LIMIT ?"
+        self.claim_due = (
+            "WITH those AS (SELECT n FROM ids"
+            " WHERE due <= ? AND (leased_until IS NULL OR leased_until <= ? OR worker = ?)"
+            f" ORDER BY due LIMIT ?{skip_locked})"
+            " UPDATE ids SET worker = ?, leased_until = ? WHERE n IN (SELECT n FROM those) RETURNING due, key"
+        )
+        self.waiting = (
+            "SELECT timestamp, message_id, arrival, id_key, call FROM waiting"
+            " WHERE timestamp <= ? ORDER BY timestamp, message_id, arrival LIMIT ?"
+        )
+
+        self.claim, self.claim_for = (
+            f"WITH those AS (SELECT n FROM outbox o WHERE died IS NULL AND ready <= ?{of_destinations}"
+            f" AND NOT EXISTS ({_UNSETTLED_BEFORE}) ORDER BY ready, n LIMIT ?{skip_locked})"
+            " UPDATE outbox SET ready = ?, worker = ?, tries = tries + 1 WHERE n IN (SELECT n FROM those)"
+            f" RETURNING n, {_READ}"
+            for of_destinations in ("", f" AND destination {among}")
+        )
+        self.next_delivery = (
+            f"SELECT ready FROM outbox o WHERE died IS NULL AND NOT EXISTS ({_UNSETTLED_BEFORE})"
+            " ORDER BY ready LIMIT 1"
+        )
+        self.dead_letters = (
+            f"SELECT error, died, {_READ} FROM outbox WHERE died IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+        )
+        self.resend = (
+            "UPDATE outbox SET died = NULL, error = NULL, tries = 0, ready = 0"
+            f" WHERE died IS NOT NULL AND id {among}"
+        )
+
+        self.trace = (
+            "SELECT record, at, profile, key, seq, n FROM trace WHERE (at, profile, key, seq, n) > (?, ?, ?, ?, ?)"
+        )
+        self.of_journey = " AND journey = ?"
+        self.in_order = " ORDER BY at, profile, key, seq, n LIMIT ?"
+        self.counters = "SELECT name, CAST(sum(n) AS bigint) FROM counters GROUP BY name ORDER BY name"
+        self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
+        self.figures = (
+            "SELECT p.profiles, CAST(p.live AS bigint), p.due, o.n - o.dead, o.dead, t.n, w.n FROM"
+            " (SELECT count(state) AS profiles, coalesce(sum(live), 0) AS live, count(due) AS due FROM ids) p,"
+            " (SELECT count(*) AS n, count(died) AS dead FROM outbox) o,"
+            " (SELECT count(*) AS n FROM trace) t, (SELECT count(*) AS n FROM waiting) w"
+        )
+
+        self.led = f"SELECT key, version FROM ids WHERE key {among} OR leads_to {among}"
+        self.erase_ids = f"DELETE FROM ids WHERE key {among}"
+        self.erase_outbox = (
+            f"WITH those AS (SELECT n FROM outbox WHERE {_OWNER} {among}"
+            f" OR (user_id IS NULL AND anonymous_id IS NULL AND profile {among}) ORDER BY n{for_update})"
+            " DELETE FROM outbox WHERE n IN (SELECT n FROM those)"
+        )
+        self.erase_waiting = f"DELETE FROM waiting WHERE id_key {among}"
+        self.lift = "DELETE FROM erased WHERE hash = ?"
+
+    def listed(self, texts: Iterable[str]) -> Any:
+        """The parameter that ``among`` compares with."""
+        raise NotImplementedError
+
+    # locks that a unit of work takes before anything else; a database with one writer needs none
+
+    def fence(self, *, exclusive: bool) -> Sequence[Ask]:
+        """Shared: the watermark and what is erased stand still. Exclusive: alone with them."""
+        return ()
+
+    def lock_ids(self, keys: Sequence[str]) -> Sequence[Ask]:
+        """The rows of these id keys, in this order."""
+        return ()
+
+    def lock_outbox(self, ids: Sequence[str], worker: str) -> Sequence[Ask]:
+        """The rows of these deliveries, in their order."""
+        return ()
