@@ -68,3 +68,21 @@ def _drain(live: dict[tuple[str, str], datetime], heap: list[Any], sends: list[t
 def sends_of(sends: Iterable[tuple[str, str, datetime]]) -> list[Send]:
     """The sends with their instants in microseconds."""
     return [(user, cart, (due - EPOCH) // timedelta(microseconds=1)) for user, cart, due in sends]
+
+
+def open_carts(calls: Iterable[Call]) -> object:
+    """What it keeps of calls that all begin a cart: the dict, the heap and the message ids."""
+    live: dict[tuple[str, str], datetime] = {}
+    heap: list[tuple[datetime, tuple[str, str]]] = []
+    seen: set[str] = set()
+    for call in calls:
+        seen.add(call["messageId"])
+        key = (call["userId"], call["properties"]["cart_id"])
+        live[key] = due = datetime.fromisoformat(call["timestamp"]) + HOLD
+        heappush(heap, (due, key))
+    return live, heap, seen
+
+
+def condition(properties: dict[str, int]) -> bool:
+    """Three comparisons as one writes them."""
+    return properties["value"] >= 50 and properties["quantity"] >= 2 and properties["discount"] <= 30

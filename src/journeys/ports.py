@@ -132,20 +132,62 @@ class StateChange:
     live: int = 0  # how many live instances it has, for status
 
 
+class TraceRecord(Protocol):
+    """One record of the trace; ``seq`` grows within a profile, so that (at, profile, seq) is the order of a trace."""
+
+    @property
+    def at(self) -> int:
+        """Its instant."""
+        ...
+
+    @property
+    def profile(self) -> str:
+        """The id under which the profile is shown."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The key of the profile: two profiles may be shown under one id, a user and an anonymous one."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """Its number among the records of the profile."""
+        ...
+
+    @property
+    def journey(self) -> str | None:
+        """The key of its journey, None where an audience or computed trait was sent."""
+        ...
+
+    @property
+    def instance(self) -> str | None:
+        """The id of its instance."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What happened."""
+        ...
+
+    @property
+    def record(self) -> str:
+        """The whole record as one line of JSON."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class TraceRow:
-    """One record of the trace; ``seq`` grows within a profile: the order of a trace is (at, profile, key, seq)."""
+    """A ``TraceRecord`` whose line is already made."""
 
     at: int
     profile: str
+    key: str
     seq: int
     journey: str | None
     instance: str | None
     kind: str
-    record: str  # the record as one line of JSON
-    #: the profile key: ``profile`` is the id that the trace shows, and a user may have the id of an anonymous visitor.
-    #: Of two such profiles the one with the lower key comes first in a trace, and each can be erased alone.
-    key: str = ""
+    record: str
 
 
 @attrs.frozen(kw_only=True)
@@ -176,7 +218,7 @@ class ChangeSet:
     #: by now (unless where it leads to is itself linked here), or is the key of a profile that this does not remove
     links: Mapping[str, str] = attrs.field(factory=dict)
     deliveries: Sequence[Delivery] = ()
-    records: Sequence[TraceRow] = ()
+    records: Sequence[TraceRecord] = ()
     #: the watermark that was read with the load: Conflict if the store's has moved past it. None: not checked
     read_watermark: int | None = None
     #: the new watermark; a store never lets it go back
@@ -208,7 +250,7 @@ class Settled:
     """
 
     delivery_id: str
-    outcome: str  # "done" | "retry" | "dead"
+    outcome: str = attrs.field(validator=attrs.validators.in_(("done", "retry", "dead")))
     at: int
     retry_at: int | None = None
     error: str = ""
@@ -262,9 +304,9 @@ class Store(Protocol):
     ) -> Sequence[Delivery]:
         """Deliveries that may be tried now, leased to this worker, with their ``attempt`` counted up.
 
-        At most the first unsettled one of each order key (D4). If there are more than ``limit``, those that were never
-        tried come first, in the order of their commits, then the others by the instant from which they may be tried;
-        the answer is in the order of the commits.
+        At most the first unsettled one of each order key (D4). If there are more than ``limit``, the earliest by the
+        instant from which they may be tried (0 for those that never were) and then by their commits; the answer is in
+        the order of the commits.
         """
         ...
 
@@ -273,7 +315,7 @@ class Store(Protocol):
         ...
 
     def next_delivery(self) -> int | None:
-        """The earliest instant at which a delivery may be tried, 0 if at once; for a leased one that is its lease's end."""
+        """The earliest instant at which a delivery may be tried, 0 if at once; for a leased one its lease's end."""
         ...
 
     def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:

@@ -131,14 +131,14 @@ class JourneyMaker:
         seen: list[tuple[str, list[Json]]] = []
         for _ in range(rng.randrange(1, 4)):
             event = self.words.event()
-            where = self.where()
+            where = self.where() + self.conditions.view_filter(event)
             if (event, where) in seen:
                 continue
             seen.append((event, where))
             branch: Json = {"name": self.name(), "event": event, "where": where}
             if self.entry.get("identifier") and chance(rng, 0.25):
                 branch["identifier"] = pick(rng, ["other_id", "item.sku", "cart_id"])
-            if chance(rng, 0.4):
+            if chance(rng, 0.6 if self.words.theme == "holds" else 0.35):
                 branch["restart"] = True
             branches.append(branch)
             self.aliases.append(f"{event} - {branch['name']}")
@@ -147,7 +147,7 @@ class JourneyMaker:
                 branch["next"] = self.follow()
         made: Json = {"branches": branches, "max_duration": self.words.wait(), "timeout": self.follow()}
         if chance(rng, 0.4):
-            made["max_restarts"] = rng.randrange(1, 4)
+            made["max_restarts"] = pick(rng, [1, 1, 2, 3])
         return made
 
     def send_to_destination(self) -> Json:
@@ -267,6 +267,8 @@ def random_space(rng: Random, *, kind: Kind = "everything") -> Json:
     journeys = []
     for key in some(rng, ["j0", "j1", "j10", "j2", "j-a"], 1, 3):
         kinds = V2_STEPS if kind == "event-triggered" else V2_STEPS + V1_STEPS
+        if conditions.words.theme == "holds":
+            kinds = ["hold_until"] * 5 + (["multi_branch_split"] * 2 if kind == "everything" else []) + ["delay"]
         journeys.append(JourneyMaker(rng, conditions, key, random_entry(rng, conditions, kind), kinds).make())
     for journey in journeys[1:]:
         if chance(rng, 0.12):

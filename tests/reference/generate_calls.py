@@ -31,6 +31,9 @@ class Calls:
         self.numbers = 0
         self.names = sorted(wanted_events(space) & set(pools.EVENTS)) * 4 + [*pools.EVENTS, "Nobody Wants"]
         self.gaps = pick(rng, [[0, 10, 10, 20], [0, 0, 10, 10, 20, 30, 60, 120, 360, 600], [0, 10, 60, 1440, 2880]])
+        if sum(one.months > 0 for one in self.durations) >= 2:
+            self.gaps = pick(rng, [[0, 10, 60, 1440, 1440, 2880], [0, 10, 720]])
+            self.now = self.begin = instant(pick(rng, ["2026-01-28T18:00:00Z", "2026-03-29T12:00:00Z", "2027-12-30T00:00:00Z"]))
         self.late = 0.06 if chance(rng, 0.8) else 0.3
 
     # --- values -------------------------------------------------------------------------------------
@@ -139,6 +142,8 @@ class Calls:
                 self.calls.append(json.loads(json.dumps(again)))
                 return
         body = self.body()
+        if self.calls and self.calls[-1]["type"] == "identify" and chance(rng, 0.3):
+            body = {"type": "identify", "traits": self.traits()}
         if body["type"] == "alias":
             who: Json = {"userId": pick(rng, [*self.users, *(["n0"] if chance(rng, 0.3) else [])])}
         else:

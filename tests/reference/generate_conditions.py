@@ -89,7 +89,7 @@ class Conditions:
     def filter(self, *, references: list[Json] | None = None) -> Json:
         """A filter on an event; `references` are values it may compare with instead of a constant."""
         rng = self.rng
-        path = pick(rng, ["value", "value", "cart_id", "plan", "item.sku", "due", "due", "tags", "tags.0", "page_name"])
+        path = pick(rng, ["value", "value", "cart_id", "plan", "item.sku", "due", "due", "tags", "tags.0"])
         if references and chance(rng, 0.35):
             reference = pick(rng, references)
             op = pick(rng, ["equals", "equals", "not_equals", "less_than", "greater_than_or_equal", "contains", "starts_with", "before_date", "after_date"])
@@ -106,6 +106,14 @@ class Conditions:
         while len(found) < 3 and chance(rng, often):
             found.append(self.filter(references=references if self.everything or first else None))
         return found
+
+    def view_filter(self, event: str) -> list[Json]:
+        """On the name of a page or screen, now and then (P4)."""
+        if event not in pools.VIEWS or chance(self.rng, 0.4):
+            return []
+        path = "page_name" if event == pools.VIEWS[0] else "screen_name"
+        op = pick(self.rng, ["equals", "not_equals"])
+        return [{"property": path, "op": op, "value": pick(self.rng, ["Home", "own", "red-1"])}]
 
     def trait_paths(self) -> list[str]:
         own = ["plan", "age", "renewal", "tags", "address.city", "email", "groups.g1.size"]
@@ -151,8 +159,9 @@ class Conditions:
             return {"type": "context", "event": event, "property": path, **self.constant_filter(path)}
         if kind == "funnel":
             return self.funnel(context)
-        where = self.where(context=context)
-        return {"type": "event", "event": self.words.event(), "where": where, **self.count(), **self.window()}
+        event = self.words.event(0.12)
+        where = self.where(context=context) + self.view_filter(event)
+        return {"type": "event", "event": event, "where": where, **self.count(), **self.window()}
 
     def trait_condition(self) -> Json:
         rng = self.rng

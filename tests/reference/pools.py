@@ -54,6 +54,11 @@ class Vocabulary:
         self.events = some(rng, EVENTS, 2, 3)
         self.durations = some(rng, SHORT + DAYS[:3], 2, 3) + ([pick(rng, LISTED)] if chance(rng, 0.25) else [])
         self.loyalty = pick(rng, [0.3, 0.7, 0.9])
+        self.theme = pick(rng, ["plain", "plain", "plain", "holds", "calendar"])
+        if self.theme == "calendar":
+            self.durations, self.loyalty = ["P1M", *some(rng, [*LISTED, "P1D"], 1, 2)], 0.8
+        if self.theme == "holds":
+            self.durations, self.loyalty = some(rng, ["PT6H", *DAYS[:4]], 2, 3), 0.9
 
     def event(self, views: float = 0.05) -> str:
         if chance(self.rng, views):

@@ -1,1 +1,40 @@
-""""""
+"""The command line: ``journeys simulate | validate | schema | draw | …``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from journeys.cli import _definitions, _operate, _simulate
+from journeys.cli._io import Failure
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    root = argparse.ArgumentParser(prog="journeys", description="Customer journeys, from definition to trace.")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (_simulate, _definitions, _operate):
+        module.add_commands(commands)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code is 0 if all went well, see each command for the others."""
+    options = parser().parse_args(arguments)
+    run: Command = options.run
+    try:
+        code = run(options)
+        sys.stdout.flush()
+        return code
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        return failure.code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -116,9 +116,12 @@ class OneField(Object):
     """A class of which exactly one field is given."""
 
     def load(self, value: object, path: str, report: Report) -> Any:
-        given = [name for name, each in value.items() if name in self.shapes] if isinstance(value, Mapping) else []
-        if isinstance(value, Mapping) and len(given) != 1 and set(value) <= set(self.shapes):
-            report.wrong_value(path, f"exactly one of {', '.join(self.shapes)}", value)
+        if isinstance(value, Mapping) and len(value.keys() & self.shapes.keys()) != 1:
+            if unknown := [name for name in value if name not in self.shapes]:
+                for name in unknown:
+                    report.unknown(path, name, list(self.shapes))
+            else:
+                report.wrong_value(path, f"exactly one of {', '.join(self.shapes)}", value)
             return BROKEN
         return super().load(value, path, report)
 

@@ -277,7 +277,7 @@ def check_json(value: object, path: str, report: Report, depth: int = 0) -> bool
                 report.wrong_type(member(path, name), "a text as key", name)
                 sound = False
             else:
-                sound &= check_text(name, path, report)
+                sound &= check_text(name, member(path, name), report)
                 sound &= check_json(each, member(path, name), report, depth + 1)
         return sound
     report.wrong_type(path, "a JSON value", value)

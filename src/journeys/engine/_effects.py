@@ -8,7 +8,7 @@ from typing import Any
 
 from journeys._time import format_instant
 from journeys.engine._state import Instance, ProfileState
-from journeys.ports import Delivery, TraceRow
+from journeys.ports import Delivery
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
@@ -48,17 +48,10 @@ class Record:
             record |= self.fields
         return record
 
-    def as_row(self) -> TraceRow:
-        """The record as a store keeps it."""
-        return TraceRow(
-            at=self.at,
-            profile=self.profile,
-            seq=self.seq,
-            journey=self.journey,
-            instance=self.instance,
-            kind=self.kind,
-            record=encode(self.as_dict()),
-        )
+    @property
+    def record(self) -> str:
+        """The record as a line of JSON: what a store keeps of it (``ports.TraceRow``)."""
+        return encode(self.as_dict())
 
 
 class Effects:

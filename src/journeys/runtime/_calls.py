@@ -191,6 +191,35 @@ def object_of(call: Mapping[str, Any], field: str) -> dict[str, Any]:
     return copy
 
 
+def check(call: Any, longest_wait: int) -> int:
+    """The timestamp of a call that is replayed; InvalidCall if it is no valid call. Nothing is touched."""
+    kind = call_type(call)
+    ids_of(call)
+    timestamp = replay_timestamp(call)
+    check_range(timestamp, longest_wait)
+    message_id_of(call)
+    content_of(call, kind)
+    return timestamp
+
+
+def content_of(call: Mapping[str, Any], kind: str) -> tuple[str | None, dict[str, Any]]:
+    """The event name, None if the call is no event, and the properties or traits (P3, P4)."""
+    if kind == "track":
+        return event_of(call), object_of(call, "properties")
+    if kind == "page" or kind == "screen":
+        return view_of(call, kind)
+    if kind == "identify":
+        return None, object_of(call, "traits")
+    if kind == "group":
+        group_id = checked_id(call, "groupId")
+        if group_id is None:
+            raise InvalidCall("missing_id", "a group call needs a groupId")
+        return None, {f"groups.{group_id}": object_of(call, "traits")}
+    if checked_id(call, "previousId") is None or checked_id(call, "userId") is None:
+        raise InvalidCall("missing_id", "an alias call needs a previousId and a userId")
+    return None, {}
+
+
 def _copied(value: Any, path: str, depth: int) -> tuple[Any, int]:
     """A deep copy of a JSON value and the amount of text in it."""
     kind = type(value)

@@ -65,14 +65,14 @@ class Core:
         ``received`` is the instant of their receipt; without it they are a replay (T3).
         """
         if self.exclusive:
-            answers = self._apply(calls, received, live)
+            answers = self.apply(calls, received, live)
             yield from self._flush()
             return answers
         for _ in range(MAX_CONFLICTS):
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
             yield from self._load(self._id_keys(calls), waiting_until=until)
             before = self.processor.watermark
-            answers = self._apply(calls, received, live)
+            answers = self.apply(calls, received, live)
             try:
                 yield from self._commit(before, notes=notes or {})
             except Conflict:
@@ -81,7 +81,8 @@ class Core:
             return answers
         raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
 
-    def _apply(self, calls: Sequence[Any], received: int | None, live: bool) -> list[Answer]:
+    def apply(self, calls: Sequence[Any], received: int | None, live: bool = False) -> list[Answer]:
+        """Applies calls to the profiles that are loaded."""
         feed = self.processor.feed
         if live or not self.plan.may_be_late:
             return [feed(call, received, live) for call in calls]
@@ -201,7 +202,7 @@ class Core:
             self.processor.advance(to)
             yield from self._flush()
             return
-        yield from self._move_watermark(to)
+        to = yield from self._move_watermark(to)
         while True:
             claimed: Sequence[str] = yield (
                 "claim_due",
@@ -212,19 +213,21 @@ class Core:
                 return
             yield from self._fire(claimed, to)
 
-    def _move_watermark(self, to: int) -> Generator[Request, Any, None]:
+    def _move_watermark(self, to: int) -> Generator[Request, Any, int]:
+        """Moves the watermark of the store, if it is not there yet; answers where it is then."""
         for _ in range(MAX_CONFLICTS):
             yield from self._load((), waiting_until=to if self.plan.may_be_late else -1)
-            if to <= self.processor.watermark and not self.processor.waiting:
-                return
             before = self.processor.watermark
+            if to <= before and not self.processor.waiting:
+                return before
             self.processor.move_watermark(to)
             try:
                 yield from self._commit(before)
             except Conflict:
                 self.effects.take()
                 continue
-            return
+            return self.processor.watermark
+        raise Conflict(f"the watermark was moved by other workers {MAX_CONFLICTS} times in a row")
 
     def apply_all_waiting(self) -> Generator[Request, Any, None]:
         """Applies what still waits, in order, without moving the watermark: the end of a replay (T8)."""
@@ -238,23 +241,51 @@ class Core:
         else:
             yield from self._commit(None)
 
-    def _fire(self, keys: Sequence[str], until: int) -> Generator[Request, Any, None]:
+    def settle(self, bound: int) -> Generator[Request, Any, int]:
+        """Lets everything happen that happens by itself, up to ``bound``; answers the instant of the last of it.
+
+        The watermark comes to that instant, so that inputs of later times are not late.
+        """
+        yield from self.apply_all_waiting()
+        if self.exclusive:
+            last = self.processor.fire(bound)
+            self.processor.move_watermark(last)
+            yield from self._flush()
+            return last
+        last = -1
+        while True:
+            claimed: Sequence[str] = yield (
+                "claim_due",
+                (bound, ADVANCE_BATCH),
+                {"worker": self.worker, "now": 0, "lease": 0},
+            )
+            if not claimed:
+                break
+            last = max(last, (yield from self._fire(claimed, bound)))
+        if last >= 0:
+            yield from self._move_watermark(last)
+        return last
+
+    def _fire(self, keys: Sequence[str], until: int) -> Generator[Request, Any, int]:
+        last = -1
         try:
             yield from self._load(keys)
         except NewerState:
             self.newer += len(keys)
-            return
+            return last
         processor = self.processor
         for key in keys:
             profile = processor.states.get(key)
             if profile is not None:
                 processor.engine.advance(profile, until)
+                last = max(last, processor.engine.now)
                 assert processor.touched is not None
                 processor.touched.add(profile)
         try:
             yield from self._commit(None)
         except Conflict:
             self.effects.take()  # another worker was there first: what is still due will be claimed again
+        return last
 
     def states_of(self, id_keys: Iterable[str]) -> Generator[Request, Any, list[ProfileState]]:
         """The profiles that the id keys lead to, as they are: nothing happens to them."""

@@ -108,7 +108,7 @@ class Processor:
         self.effects.counters["unwanted"] += 1
         if self.plan.makes_profiles and key not in self.states:
             if self._must_wait(timestamp):
-                self._wait(call, timestamp, key)
+                self._wait(call, timestamp, _calls.message_id_of(call))
             else:
                 self._meet(key, timestamp, self.watermark)
         return ACCEPTED
@@ -121,7 +121,7 @@ class Processor:
         key = self._key(user_id, anonymous_id)
         if self.erased and self._is_erased(user_id, anonymous_id):
             return self._reject_erased()
-        route_name, content = self._content(call, kind)
+        route_name, content = _calls.content_of(call, kind)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
             return self._count_unwanted(call, timestamp, key)
@@ -143,23 +143,6 @@ class Processor:
                 self.effects.counters["clamped"] += 1
         _calls.check_range(timestamp, self.plan.longest_wait)
         return timestamp
-
-    def _content(self, call: Mapping[str, Any], kind: str) -> tuple[str | None, dict[str, Any]]:
-        """The event name, None if the call is no event, and the properties or traits."""
-        if kind == "track":
-            return _calls.event_of(call), _calls.object_of(call, "properties")
-        if kind == "page" or kind == "screen":
-            return _calls.view_of(call, kind)
-        if kind == "identify":
-            return None, _calls.object_of(call, "traits")
-        if kind == "group":
-            group_id = _calls.checked_id(call, "groupId")
-            if group_id is None:
-                raise InvalidCall("missing_id", "a group call needs a groupId")
-            return None, {f"groups.{group_id}": _calls.object_of(call, "traits")}
-        if _calls.checked_id(call, "previousId") is None or _calls.checked_id(call, "userId") is None:
-            raise InvalidCall("missing_id", "an alias call needs a previousId and a userId")
-        return None, {}
 
     # whose it is (P1, P2)
 
@@ -286,12 +269,10 @@ class Processor:
     def _must_wait(self, timestamp: int) -> bool:
         return self.plan.may_be_late and timestamp > self.watermark
 
-    def _wait(self, call: Mapping[str, Any], timestamp: int, key: str, message_id: str | None = None) -> None:
+    def _wait(self, call: Mapping[str, Any], timestamp: int, message_id: str | None) -> None:
         self.arrivals += 1
         kept = {field: copy.deepcopy(call[field]) for field in _KEPT if call.get(field) is not None}
         heapq.heappush(self.waiting, (timestamp, message_id or "", self.arrivals, kept))
-        if message_id is not None:
-            self._waiting_ids.add((key, message_id))
 
     def put_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
         """An input that a store kept waiting."""
@@ -307,7 +288,9 @@ class Processor:
         ):
             self.effects.counters["duplicates"] += 1
             return DUPLICATE
-        self._wait(call, timestamp, key, message_id)
+        self._wait(call, timestamp, message_id)
+        if message_id is not None:
+            self._waiting_ids.add((key, message_id))
         return ACCEPTED
 
     def follow_replay(self) -> None:
@@ -330,7 +313,7 @@ class Processor:
         user_id, anonymous_id = _calls.ids_of(call)
         key = self._key(user_id, anonymous_id)
         self._waiting_ids.discard((key, message_id))
-        route_name, content = self._content(call, kind)
+        route_name, content = _calls.content_of(call, kind)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
             if self.plan.makes_profiles and key not in self.states:
@@ -342,17 +325,22 @@ class Processor:
     # time
 
     def advance(self, until: int) -> None:
-        """Every deadline ``<= until`` fires, of all profiles (T5)."""
+        """Every deadline up to the watermark fires, of all profiles (T5)."""
         self.move_watermark(until)
-        queue = self._queue
+        self.fire(self.watermark)
+
+    def fire(self, until: int) -> int:
+        """Every deadline ``<= until`` fires; answers the instant of the last one, -1 if there was none."""
+        queue, last = self._queue, -1
         while queue and queue[0][0] <= until:
             _, _, profile = heapq.heappop(queue)
             profile.scheduled = NEVER
             if profile.due <= until:
                 self.engine.advance(profile, until)
+                last = max(last, self.engine.now)
+            if profile.due < NEVER:
                 self._changed(profile)
-            elif profile.due < NEVER:
-                self._changed(profile)
+        return last
 
     @property
     def next_due(self) -> int | None:

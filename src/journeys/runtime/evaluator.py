@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from journeys._time import MAX, Duration, format_instant, instant_of
-from journeys.errors import InvalidDefinition, JourneysError, Problem
+from journeys.errors import InvalidDefinition, Problem
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
 from journeys.plan.compile import compile_space
@@ -18,6 +18,7 @@ from journeys.ports import Clock, Destination
 from journeys.runtime import _views as views
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Core, Request
+from journeys.runtime._drive import drive
 from journeys.runtime._segment import SegmentCalls
 from journeys.runtime.clocks import ManualClock, SystemClock, shifted
 from journeys.runtime.delivery import Deliverer
@@ -115,19 +116,7 @@ class Evaluator(SegmentCalls):
         return built
 
     def _drive(self, steps: Generator[Request, Any, Any]) -> Any:
-        """Answers the core's requests to the store."""
-        store = self.store
-        try:
-            method, args, kwargs = next(steps)
-            while True:
-                try:
-                    answer = getattr(store, method)(*args, **kwargs)
-                except JourneysError as error:
-                    method, args, kwargs = steps.throw(error)
-                else:
-                    method, args, kwargs = steps.send(answer)
-        except StopIteration as stop:
-            return stop.value
+        return drive(steps, self.store)
 
     # calls in
 
@@ -204,12 +193,12 @@ class Evaluator(SegmentCalls):
             self._deliver_inline()
 
     def settle(self, bound: str | datetime | int | None = None) -> None:
-        """Lets time pass until nothing more happens by itself, at most to ``bound``."""
-        limit = MAX if bound is None else instant_of(bound)
-        while (due := self.next_due()) is not None and due <= limit:
-            self._advance(due, exact=True)
-            if isinstance(self.clock, ManualClock):
-                self.clock.set(due)
+        """Lets everything happen that happens by itself, at most up to ``bound``; a ``ManualClock`` follows."""
+        with self._lock:
+            last = self._drive(self._core.settle(MAX if bound is None else instant_of(bound)))
+            if isinstance(self.clock, ManualClock) and last >= 0:
+                self.clock.set(last)
+            self._deliver_inline()
 
     def next_due(self) -> int | None:
         """The earliest instant at which something happens by itself."""

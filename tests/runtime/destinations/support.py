@@ -58,7 +58,9 @@ def delivery(payload: Any = None, call: str = "track", *, id: str = TRACK["messa
     return Delivery(id=id, call=call, body=body, **{**known, **fields})
 
 
-def listed(call: str, profile: str, *, email: str | None = None, anonymous: str | None = None, **traits: Any) -> Delivery:
+def listed(
+    call: str, profile: str, *, email: str | None = None, anonymous: str | None = None, **traits: Any
+) -> Delivery:
     traits = traits | ({} if email is None else {"email": email})
     payload = {"type": call, "list": "ads", "userId": profile, "traits": traits}
     return delivery(payload, call, id=f"{call}-{profile}", profile=profile, user_id=profile, anonymous_id=anonymous)

@@ -9,8 +9,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from journeys import errors
 from journeys.destinations import Webhook, env
-from journeys.runtime.destinations.webhook import sign
 from journeys.runtime.destinations._secrets import secret
+from journeys.runtime.destinations.webhook import sign
 from tests.runtime.destinations.support import LOCAL, Server, delivery
 
 OLD = "whsec_" + base64.b64encode(bytes(range(24))).decode()

@@ -37,7 +37,7 @@ def test_svg_is_well_formed_and_complete(journey: Journey) -> None:
         assert [edge for edge in edges if edge[0]] == [(edge.source, edge.target) for edge in graph.edges]
         tags = {each.tag.removeprefix(SVG) for each in root.iter()}
         assert tags <= {"svg", "title", "style", "g", "rect", "path", "text", "tspan"}
-        assert not any(name.startswith("on") or "href" in name for each in root.iter() for name in each.keys())
+        assert not any(name.startswith("on") or "href" in name for each in root.iter() for name in each.attrib)
 
 
 @each_journey

@@ -70,7 +70,7 @@ def test_every_edge_of_every_step_is_there() -> None:
         (":exit:deleted", None, ":exited", "exit"),
     } <= edges
     assert {edge.kind for edge in graph_of(WELCOME).edges} == set(EDGE_KINDS)
-    assert len(edges) == len(graph_of(WELCOME).edges) == 28
+    assert len(edges) == len(graph_of(WELCOME).edges) == 29
 
 
 def test_what_may_happen_at_any_time_stands_aside() -> None:

@@ -11,6 +11,7 @@ https://mailchimp.com/developer/marketing/api/list-members/archive-list-member/ 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from journeys.runtime.destinations._http import Answer, Request, json_request
 from journeys.runtime.destinations._secrets import Secret, basic, secret
 
 BATCH = 500
+_DATA_CENTER = re.compile(r"[a-z]{2,4}[0-9]+", re.ASCII)
 STATUSES = ("subscribed", "pending", "transactional")
 _THERE_ALREADY = "ERROR_CONTACT_EXISTS"
 
@@ -81,7 +83,7 @@ class Mailchimp(Adapter):
 
     def _list(self) -> str:
         center = self.api_key.reveal().rpartition("-")[2]
-        if self.base_url is None and not (center.isalnum() and center.isascii() and center.islower()):
+        if self.base_url is None and not _DATA_CENTER.fullmatch(center):
             raise errors.Retry("a Mailchimp API key ends with its data center, like '-us6'")
         return f"{self.base_url or f'https://{center}.api.mailchimp.com'}/3.0/lists/{self.list_id}"
 

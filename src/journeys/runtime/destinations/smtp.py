@@ -7,14 +7,16 @@ port 465). ``Message-ID`` is made of the delivery's id, so that a message that i
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Any
 
 import attrs
@@ -33,15 +35,19 @@ SECURITY = ("starttls", "tls", "none")
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
+_SPEC = r"[^\s@,;:<>()\[\]\\\"]+@[^\s@,;:<>()\[\]\\\"]+"
+_ADDRESS = re.compile(rf'\s*(?:"?(?P<name>[^<>"]*?)"?\s*<(?P<framed>{_SPEC})>|(?P<bare>{_SPEC}))\s*')
+
+
 def _address(text: str) -> Address:
-    name, spec = parseaddr(text)
+    """One address; the standard library's own parsers find several, and find one in almost anything."""
+    match = _ADDRESS.fullmatch(text)
     try:
-        address = Address(name, addr_spec=spec)
-    except (ValueError, IndexError):
+        if match is None or not text.isprintable():
+            raise ValueError
+        return Address(match["name"] or "", addr_spec=match["framed"] or match["bare"])
+    except (ValueError, IndexError, MessageError):
         raise ValueError("expected an email address like 'Shop <shop@example.com>'") from None
-    if not address.username or not address.domain or any(not each.isprintable() for each in text):
-        raise ValueError("expected an email address like 'Shop <shop@example.com>'")
-    return address
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -7,6 +7,7 @@ from journeys.runtime.render.mermaid import to_mermaid
 from journeys.runtime.render.phrases import (
     Phrase,
     describe_activation,
+    describe_audience,
     describe_computed_trait,
     describe_entry,
     describe_exit_rule,
@@ -37,6 +38,7 @@ __all__ = [
     "Route",
     "describe",
     "describe_activation",
+    "describe_audience",
     "describe_computed_trait",
     "describe_count",
     "describe_duration",

@@ -15,7 +15,7 @@ from journeys.runtime.render._route import Point, route, without_needless
 from journeys.runtime.render.cards import Card, Tag, card_of, tag_of
 from journeys.runtime.render.graph import EXIT_SEND, EXITED, Edge, Graph
 
-_LOOP, _LOOP_HEIGHT = 22.0, 30.0
+_LOOP, _LOOP_HEIGHT, _LOOP_GAP = 22.0, 22.0, 8.0
 _ASIDE_GAP, _PANEL_PAD, _PANEL_HEAD, _BUS = 56.0, 16.0, 40.0, 18.0
 _STACK_GAP, _LAST_GAP = 14.0, 30.0
 
@@ -146,7 +146,7 @@ def _size(tag: Tag | None) -> tuple[float, float] | None:
 def _item(card: Card, loops: Sequence[tuple[Edge, Tag | None]]) -> Item:
     """A card as an item: restarts take room at its right."""
     room = max((_LOOP + 6 + (tag.width if tag else 0) for _, tag in loops), default=0.0)
-    height = max(card.height, 16 + _LOOP_HEIGHT * len(loops))
+    height = max(card.height, 8 + sum(_loop_height(tag) for _, tag in loops))
     return Item(0, card.width / 2, card.width / 2 + room, height, card.node.key)
 
 
@@ -155,11 +155,15 @@ def _label(item: Item, tops: Sequence[float], heights: Sequence[float]) -> Box:
     return Box(round(item.x - item.left, 1), round(y, 1), item.left + item.right, item.height)
 
 
+def _loop_height(tag: Tag | None) -> float:
+    return max(_LOOP_HEIGHT, tag.height if tag else 0) + _LOOP_GAP
+
+
 def _loops(box: Box, loops: Sequence[tuple[Edge, Tag | None]]) -> list[Route]:
     routes = []
-    start = box.y + (box.height - _LOOP_HEIGHT * len(loops)) / 2
-    for number, (edge, tag) in enumerate(loops):
-        y = start + _LOOP_HEIGHT * (number + 0.5)
+    top = box.y + (box.height - sum(_loop_height(tag) for _, tag in loops)) / 2
+    for edge, tag in loops:
+        y, top = top + _loop_height(tag) / 2, top + _loop_height(tag)
         x = box.right + _LOOP
         points = ((box.right, y + 9), (x, y + 9), (x, y - 9), (box.right, y - 9))
         label = Box(x + 6, y - tag.height / 2, tag.width, tag.height) if tag else None

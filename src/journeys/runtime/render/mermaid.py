@@ -12,7 +12,7 @@ from journeys.runtime.render.measure import cells, clean, wrap
 from journeys.runtime.render.theme import ACCENTS, TINTS
 
 #: about as wide as Mermaid makes a box
-_WIDTH, _TITLE_LINES, _LINE_LINES = 28, 5, 4
+_WIDTH, _TITLE_LINES, _LINE_LINES = 26, 5, 4
 
 _SPLITS = ("true_false_split", "multi_branch_split", "data_split", "randomized_split")
 _WAITS = ("wait_for_condition", "delay", "hold_until")

@@ -64,7 +64,8 @@ def _lines(row: _Row, columns: list[str], widths: list[int], room: int) -> Itera
         f"  {grouped(figures[name]) if name in figures else '':>{size}}"
         for name, size in zip(columns, widths, strict=True)
     )
-    first, *rest = wrap(clean(row.text), max(room - cells(row.start), _LEAST), cells)
+    indent = max(cells(row.start), cells(row.hang))
+    first, *rest = wrap(clean(row.text), max(room - indent, _LEAST), cells)
     yield row.start + first, text if figures else ""
     for line in rest:
         yield (row.hang or row.start) + line, ""

@@ -150,8 +150,8 @@ def listed(items: Iterable[str], last: str = "and") -> str:
 
 
 def _plain(number: str) -> str:
-    number = number.replace(",", ".")
-    return (number.rstrip("0").rstrip(".") if "." in number else number).lstrip("0") or "0"
+    whole, _, fraction = number.replace(",", ".").partition(".")
+    return ".".join(filter(None, (whole.lstrip("0") or "0", fraction.rstrip("0"))))
 
 
 def _times(number: int) -> str:

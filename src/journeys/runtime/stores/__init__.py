@@ -1,1 +1,60 @@
-""""""
+"""Where profiles, deliveries and the trace live: memory, SQLite, PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from journeys.errors import nearest
+from journeys.ports import Store
+from journeys.runtime.stores.memory import MemoryStore
+from journeys.runtime.stores.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from journeys.runtime.stores.postgres import AsyncPostgresStore, PostgresStore
+
+__all__ = ["AsyncPostgresStore", "MemoryStore", "PostgresStore", "SQLiteStore", "open_store"]
+
+SCHEMES = ("memory", "sqlite", "postgresql")
+
+
+def __getattr__(name: str) -> Any:
+    """The PostgreSQL stores, which need an extra, when they are asked for."""
+    if name in ("AsyncPostgresStore", "PostgresStore"):
+        from journeys.runtime.stores import postgres
+
+        return getattr(postgres, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def open_store(where: str | Store) -> Store:
+    """The store that a URL names: ``memory:``, ``sqlite:///journeys.db`` (four slashes before an absolute path) or
+    ``postgresql://user@host/database``; a store is itself.
+    """
+    if not isinstance(where, str):
+        return where
+    scheme, _, rest = where.partition(":")
+    if where == "memory:":
+        return MemoryStore()
+    if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
+        return SQLiteStore(rest[3:])
+    if scheme in ("postgresql", "postgres") and rest.startswith("//"):
+        from journeys.runtime.stores.postgres import PostgresStore
+
+        return PostgresStore(where)
+    raise ValueError(f"{_without_password(where)!r} names no store: {_remedy(scheme, rest)}")
+
+
+def _remedy(scheme: str, rest: str) -> str:
+    if scheme == "sqlite" and rest.strip("/"):
+        return (
+            f"did you mean 'sqlite:///{rest.lstrip('/')}'? A file's URL has three slashes, four before an absolute path"
+        )
+    known = "write memory:, sqlite:///journeys.db or postgresql://user@host/database"
+    hint = nearest(scheme.lower(), SCHEMES)
+    return f"{hint} ({known})" if hint.startswith("did you mean") else known
+
+
+def _without_password(url: str) -> str:
+    before, at, after = url.rpartition("@")
+    user, colon, _ = before.rpartition(":")
+    return f"{user}:…@{after}" if at and colon and "//" in user else url

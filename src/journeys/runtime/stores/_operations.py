@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from journeys.errors import Conflict, NewerState
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, StateChange, Stored, Waiting
+from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, Stored, Waiting
 from journeys.runtime.stores._identity import followed, keyed_hash
 from journeys.runtime.stores._statements import (
     DELIVERY,
@@ -25,8 +25,6 @@ from journeys.runtime.stores._statements import (
 
 #: records that are read at a time
 PAGE = 1000
-#: a place before every record
-START: tuple[Any, ...] = (-1, "", "", -1, -1)
 FIGURES = ("profiles", "live", "due", "outbox", "dead", "records", "waiting")
 
 _wait_row = attrgetter("arrival", "timestamp", "message_id", "id_key", "call")
@@ -72,7 +70,7 @@ class Operations:
     def open(self) -> Steps[None]:
         """Makes the tables, or leads them forwards from any version that was ever released."""
         sql = self.sql
-        *_, [(is_there,)] = yield [*sql.fence(exclusive=True), Ask(sql.is_there)]
+        *_, [(is_there,)] = yield [*sql.fence(exclusive=True), Tell(sql.make_schema), Ask(sql.is_there)]
         version = 0
         if is_there:
             [[(version, *_)]] = yield [Ask(sql.meta)]
@@ -117,7 +115,7 @@ class Operations:
         """``Store.commit``"""
         sql = self.sql
         checked = self._checked(changes)
-        locks = [*sql.fence(exclusive=changes.watermark is not None), *sql.lock_ids(_keys_of(changes))]
+        locks = [*sql.fence(exclusive=changes.watermark is not None), *sql.lock_ids(changes)]
         rest = self._rest(changes)
         answers = yield [*locks, Ask(sql.meta), *checked, *(() if changes.links else rest)]
         [(schema, watermark, _)], *counts = answers[len(locks) :]
@@ -197,7 +195,7 @@ class Operations:
 
     def walk(self, after: str | None, limit: int) -> Steps[Sequence[str]]:
         """``Store.walk``"""
-        (rows,) = yield [Ask(self.sql.walk, (after or "", limit))]
+        (rows,) = yield [self.sql.walk(after or "", limit)]
         return [key for (key,) in rows]
 
     def waiting(self, until: int, limit: int) -> Steps[Sequence[Waiting]]:
@@ -220,7 +218,7 @@ class Operations:
         else:
             claim = Ask(sql.claim_for, (now, sql.listed(destinations), limit, now + lease, worker))
         (rows,) = yield [claim]
-        return [_delivery(row) for _, *row in sorted(rows, key=_first)]
+        return [_delivery(row) for _, *row in sorted(rows)]
 
     def settle(self, outcomes: Iterable[Settled], *, worker: str) -> Steps[None]:
         """``Store.settle``"""
@@ -233,11 +231,9 @@ class Operations:
                 done.append((each.delivery_id, worker))
             elif each.outcome == "dead":
                 dead.append((each.at, _storable(each.error), each.delivery_id, worker))
-            elif each.outcome == "retry":
+            else:
                 ready = each.at if each.retry_at is None else each.retry_at
                 retry.append((ready, each.delivery_id, worker))
-            else:
-                raise ValueError(f"a delivery is settled as done, retry or dead, not as {each.outcome!r}")
         ids = sorted(row[-2] for rows in (done, dead, retry) for row in rows)
         bulks = (
             Bulk(sql.put_off, retry),
@@ -344,15 +340,6 @@ class Operations:
 
 _key_of = attrgetter("key")
 _delivery_id_of = attrgetter("delivery_id")
-
-
-def _first(row: Sequence[Any]) -> Any:
-    return row[0]
-
-
-def _keys_of(changes: ChangeSet) -> Sequence[str]:
-    """All id keys whose rows a commit looks at, in the order in which every commit locks them."""
-    return sorted({*map(_key_of, changes.states), *changes.links, *changes.links.values()})
 
 
 def _expect(bulks: Sequence[Bulk], counts: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import attrs
 
-from journeys.ports import Delivery, TraceRow
+from journeys.ports import ChangeSet, Delivery, TraceRow
 
 T = TypeVar("T")
 
@@ -69,6 +69,8 @@ class Statements:
     migrations: Sequence[Sequence[str]]
     #: whether there are tables at all
     is_there: str
+    #: makes what the tables are in, if that is not there
+    make_schema: str = "SELECT 1"
 
     # for each row; the parameters are named in the comments
     gone: str  # key, expected
@@ -89,13 +91,17 @@ class Statements:
     forget: str  # hash
 
     # of the trace
+    #: the columns that say where a record is, and a place before all of them
+    place_in_trace: str
+    start_of_trace: tuple[Any, ...]
     of_profile: str
     of_instance: str
     #: each with the parameters (profiles, keys, profiles), and (at, limit); the last one is counted
     erase_trace: Sequence[str]
     prune: Sequence[str]
 
-    def __init__(self, *, among: str, for_update: str = "", skip_locked: str = "") -> None:
+    def __init__(self, *, among: str, key_among: str = "", for_update: str = "", skip_locked: str = "") -> None:
+        key_among = key_among or f"key {among}"
         self.meta = "SELECT schema, watermark, floor FROM meta"
         self.secret = "SELECT secret FROM meta"
         self.start = "INSERT INTO meta (one, schema, secret, watermark, floor) VALUES (1, ?, ?, -1, 0)"
@@ -103,11 +109,10 @@ class Statements:
         self.move_watermark = "UPDATE meta SET watermark = ? WHERE watermark < ?"
         self.raise_floor = "UPDATE meta SET floor = ? WHERE floor < ?"
 
-        self.find = f"SELECT key, leads_to, state, version FROM ids WHERE key {among}"
-        self.look = f"SELECT key, leads_to, state IS NOT NULL FROM ids WHERE key {among}"
+        self.find = f"SELECT key, leads_to, state, version FROM ids WHERE {key_among}"
+        self.look = f"SELECT key, leads_to, state IS NOT NULL FROM ids WHERE {key_among}"
         self.erased = f"SELECT hash FROM erased WHERE hash {among}"
         self.next_due = "SELECT min(due) FROM ids WHERE due IS NOT NULL"
-        self.walk = "SELECT key FROM ids WHERE key > ? AND state IS NOT NULL ORDER BY key LIMIT ?"
         self.claim_due = (
             "WITH those AS (SELECT n FROM ids"
             " WHERE due <= ? AND (leased_until IS NULL OR leased_until <= ? OR worker = ?)"
@@ -127,22 +132,19 @@ class Statements:
             for of_destinations in ("", f" AND destination {among}")
         )
         self.next_delivery = (
-            f"SELECT ready FROM outbox o WHERE died IS NULL AND NOT EXISTS ({_UNSETTLED_BEFORE})"
-            " ORDER BY ready LIMIT 1"
+            f"SELECT ready FROM outbox o WHERE died IS NULL AND NOT EXISTS ({_UNSETTLED_BEFORE}) ORDER BY ready LIMIT 1"
         )
         self.dead_letters = (
             f"SELECT error, died, {_READ} FROM outbox WHERE died IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
         )
         self.resend = (
-            "UPDATE outbox SET died = NULL, error = NULL, tries = 0, ready = 0"
-            f" WHERE died IS NOT NULL AND id {among}"
+            f"UPDATE outbox SET died = NULL, error = NULL, tries = 0, ready = 0 WHERE died IS NOT NULL AND id {among}"
         )
 
-        self.trace = (
-            "SELECT record, at, profile, key, seq, n FROM trace WHERE (at, profile, key, seq, n) > (?, ?, ?, ?, ?)"
-        )
+        places = ", ".join("?" for _ in self.start_of_trace)
+        self.trace = f"SELECT record, {self.place_in_trace} FROM trace WHERE ({self.place_in_trace}) > ({places})"
         self.of_journey = " AND journey = ?"
-        self.in_order = " ORDER BY at, profile, key, seq, n LIMIT ?"
+        self.in_order = f" ORDER BY {self.place_in_trace} LIMIT ?"
         self.counters = "SELECT name, CAST(sum(n) AS bigint) FROM counters GROUP BY name ORDER BY name"
         self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
         self.figures = (
@@ -152,8 +154,8 @@ class Statements:
             " (SELECT count(*) AS n FROM trace) t, (SELECT count(*) AS n FROM waiting) w"
         )
 
-        self.led = f"SELECT key, version FROM ids WHERE key {among} OR leads_to {among}"
-        self.erase_ids = f"DELETE FROM ids WHERE key {among}"
+        self.led = f"SELECT key, version FROM ids WHERE {key_among} OR leads_to {among}"
+        self.erase_ids = f"DELETE FROM ids WHERE {key_among}"
         self.erase_outbox = (
             f"WITH those AS (SELECT n FROM outbox WHERE {_OWNER} {among}"
             f" OR (user_id IS NULL AND anonymous_id IS NULL AND profile {among}) ORDER BY n{for_update})"
@@ -161,6 +163,10 @@ class Statements:
         )
         self.erase_waiting = f"DELETE FROM waiting WHERE id_key {among}"
         self.lift = "DELETE FROM erased WHERE hash = ?"
+
+    def walk(self, after: str, limit: int) -> Ask:
+        """Profile keys after one, in order."""
+        raise NotImplementedError
 
     def listed(self, texts: Iterable[str]) -> Any:
         """The parameter that ``among`` compares with."""
@@ -172,8 +178,8 @@ class Statements:
         """Shared: the watermark and what is erased stand still. Exclusive: alone with them."""
         return ()
 
-    def lock_ids(self, keys: Sequence[str]) -> Sequence[Ask]:
-        """The rows of these id keys, in this order."""
+    def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:
+        """The rows of all id keys that the change set names, in an order that is the same for every commit."""
         return ()
 
     def lock_outbox(self, ids: Sequence[str], worker: str) -> Sequence[Ask]:

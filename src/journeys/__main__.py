@@ -1,0 +1,7 @@
+"""``python -m journeys``."""
+
+import sys
+
+from journeys.cli import main
+
+sys.exit(main())

@@ -1,0 +1,74 @@
+"""``validate``, ``schema``, ``draw``: what can be said of a definition without running it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from journeys.cli._io import Failure, counted, examine, listed, read_bytes, read_space
+from journeys.codec.schema import json_schema
+from journeys.codec.strict_json import parse_json
+from journeys.errors import nearest
+from journeys.runtime.render import Counts, graph_of, to_mermaid, to_svg, to_text
+
+_RENDER = {"mermaid": to_mermaid, "svg": to_svg, "text": to_text}
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the commands of this module."""
+    check = commands.add_parser("validate", help="every problem of a space, its path and the remedy")
+    check.add_argument("space", metavar="SPACE.json")
+    check.add_argument("--json", action="store_true", help="the problems as JSON lines")
+    check.set_defaults(run=run_validate)
+
+    schema = commands.add_parser("schema", help="the JSON Schema of a space (draft 2020-12)")
+    schema.set_defaults(run=run_schema)
+
+    draw = commands.add_parser("draw", help="the picture of a journey, with counts if a trace is given")
+    draw.add_argument("space", metavar="SPACE.json")
+    draw.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
+    draw.add_argument("--trace", metavar="TRACE", help="a trace as NDJSON, - for standard input")
+    draw.add_argument("--format", choices=sorted(_RENDER), default="mermaid")
+    draw.set_defaults(run=run_draw)
+
+
+def run_validate(options: argparse.Namespace) -> int:
+    """Exit code 1 if there is a problem."""
+    _, problems = examine(options.space)
+    if options.json:
+        for each in problems:
+            print(json.dumps({name: getattr(each, name) for name in ("code", "path", "message", "hint")}))
+    elif problems:
+        print(f"{options.space}: {counted(len(problems), 'problem')}\n{listed(problems)}")
+    else:
+        print(f"{options.space}: no problems")
+    return 1 if problems else 0
+
+
+def run_schema(options: argparse.Namespace) -> int:
+    """Prints the schema."""
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def run_draw(options: argparse.Namespace) -> int:
+    """Prints the pictures, one after the other; an SVG is one document, so it needs the key of a journey."""
+    space = read_space(options.space)
+    journeys = [each for each in space.journeys if options.journey in (None, each.key)]
+    if not journeys:
+        keys = [each.key for each in space.journeys]
+        raise Failure(f"no journey {options.journey!r} in {options.space}; {nearest(options.journey, keys)}")
+    if options.format == "svg" and len(journeys) > 1:
+        raise Failure(f"an SVG shows one journey: name one of {', '.join(each.key for each in journeys)}")
+    records = _records(options.trace) if options.trace else None
+    for number, journey in enumerate(journeys):
+        graph = graph_of(journey)
+        if records is not None:
+            graph = graph.with_counts(Counts.of(journey, records))
+        print("\n" * (number > 0) + _RENDER[options.format](graph).rstrip("\n"))
+    return 0
+
+
+def _records(path: str) -> list[Any]:
+    return [parse_json(line) for line in read_bytes(path).splitlines() if line.strip()]

@@ -1,0 +1,117 @@
+"""What commands read and write: definitions, event lines, progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from journeys.codec import load_space
+from journeys.codec.strict_json import InvalidJSON, parse_json
+from journeys.errors import InvalidDefinition, JourneysError, Problem
+from journeys.model.space import Space
+from journeys.plan.validate import validate
+
+
+class Failure(Exception):
+    """Ends a command with a message and an exit code."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a file, ``-`` being standard input."""
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}") from None
+
+
+def read_space(path: str) -> Space:
+    """The space in a file; all its problems at once and exit code 1 if it is invalid."""
+    space, problems = examine(path)
+    if space is None or problems:
+        raise Failure(f"{path}: {counted(len(problems), 'problem')}\n{listed(problems)}", 1)
+    return space
+
+
+def examine(path: str) -> tuple[Space | None, list[Problem]]:
+    """The space in a file, if it can be read, and everything that is wrong with it."""
+    try:
+        space = load_space(read_bytes(path))
+    except InvalidDefinition as error:
+        return None, list(error.problems)
+    return space, validate(space)
+
+
+def listed(problems: list[Problem]) -> str:
+    """One problem a paragraph: where, what, and what would be right."""
+    lines = []
+    for each in problems:
+        lines.append(f"  {each.path}\n      {each.message} [{each.code}]")
+        if each.hint:
+            lines.append(f"      {each.hint}")
+    return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 problem``, ``2 problems``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def call_lines(path: str) -> Iterator[tuple[int, Any, str]]:
+    """Line number, call and, where the line is no JSON, why; empty lines are passed over but counted."""
+    try:
+        file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}") from None
+    with file:
+        for number, line in enumerate(file, 1):
+            text = line.strip()
+            if not text:
+                yield number, None, ""
+                continue
+            try:
+                yield number, parse_json(text), ""
+            except (InvalidJSON, JourneysError, ValueError) as error:
+                yield number, None, str(error).partition("\n")[0]
+
+
+class Progress:
+    """Shows on a terminal how far a long command is; silent elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shows = sys.stderr.isatty()
+        self._started = self._last = time.monotonic()
+
+    def show(self, number: int) -> None:
+        """So many are done."""
+        now = time.monotonic()
+        if self._shows and now - self._last >= 0.1:
+            self._last = now
+            rate = number / max(now - self._started, 1e-9)
+            print(f"\r{number:,} {self._what} ({rate:,.0f} a second)", end="\x1b[K", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Clears the line."""
+        if self._shows:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def table(rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Rows, the first being the heading, in aligned columns; the columns in ``right`` are aligned to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+    def line(row: list[str]) -> str:
+        cells = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(rows[0]), "  ".join("-" * width for width in widths), *map(line, rows[1:])])

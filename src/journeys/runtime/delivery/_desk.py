@@ -1,0 +1,315 @@
+"""The deliverer's logic: what is claimed, what is tried, what became of it, and when there is more to do.
+
+It does no I/O: it is a generator of requests. One driver runs it in a thread, one in an event loop. Only the driver
+that is running it touches the lanes, so nothing here is locked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from journeys._time import SECOND
+from journeys.errors import Rejected, Retry
+from journeys.ports import Clock, Delivery, Settled
+from journeys.runtime.delivery import _send
+from journeys.runtime.delivery._lane import Job, Lane
+from journeys.runtime.delivery._requests import Ask, Begin, Result, Steps, Wait, Waited
+from journeys.runtime.delivery._told import told
+from journeys.runtime.delivery.policy import DestinationPolicy
+from journeys.runtime.delivery.report import Delivered
+
+#: outcomes are settled together, but no more than this many and not later than this
+_OUTCOMES, _OUTCOME_AGE = 100, SECOND
+
+
+class Cancelled(Exception):
+    """The call was cut off by us."""
+
+
+class Desk:
+    """Works through the outbox."""
+
+    def __init__(
+        self,
+        destinations: Mapping[str, Any],
+        *,
+        clock: Clock,
+        policy_of: Callable[[str], DestinationPolicy],
+        worker: str,
+        lease: int,
+        poll: int,
+        random: Random,
+        awaits: bool,
+        counts_backlog: bool,
+    ) -> None:
+        self.destinations = destinations
+        self.lanes: dict[str, Lane] = {}
+        self.worker = worker
+        self._clock = clock
+        self._policy_of = policy_of
+        self._lease = lease
+        self._poll = poll
+        self._random = random
+        self._awaits = awaits
+        self._counts_backlog = counts_backlog
+        self._turn: deque[Lane] = deque()
+        self._names: tuple[str, ...] = ()
+        self._under_way = 0
+        #: ids that are claimed and not settled
+        self._held: set[str] = set()
+        self._outcomes: list[Settled] = []
+        self._settled_lanes: set[Lane] = set()
+        self._oldest_outcome = 0
+        self._fixed: int | None = None
+        self.look()
+
+    def look(self) -> None:
+        """Takes note of the destinations that there are now."""
+        names = tuple(self.destinations)
+        if names != self._names:
+            for name in names:
+                if name not in self.lanes:
+                    _send.check(name, self.destinations[name], awaits=self._awaits)
+                    self.lanes[name] = Lane(name, self._policy_of(name), self._lease)
+            self._turn = deque(self.lanes[name] for name in names)
+            self._names = names
+
+    def now(self) -> int:
+        """The present instant, or the one that ``drain`` was given."""
+        return self._clock.now() if self._fixed is None else self._fixed
+
+    # the two ways to work
+
+    def drain(self, slots: int, now: int | None) -> Steps[Delivered]:
+        """Tries all that may be tried now, until nothing is left."""
+        self._fixed = now
+        before = self._totals()
+        self._forget_dry()
+        try:
+            due: int | None = yield Ask("next_delivery")
+            if due is None or due > self.now():
+                return Delivered(next_try=due)
+            try:
+                while True:
+                    yield from self._fill(slots)
+                    if self._under_way:
+                        waited: Waited = yield Wait(None)
+                        yield from self._take_in(waited)
+                    elif self._outcomes:
+                        yield from self._settle()
+                    else:
+                        break
+            finally:
+                yield from self._finish()
+            delivered, retried, dead = (after - then for after, then in zip(self._totals(), before, strict=True))
+            left, next_try = yield from self._rest()
+            return Delivered(delivered=delivered, retried=retried, dead=dead, left_alone=left, next_try=next_try)
+        finally:
+            self._fixed = None
+
+    def run(self, slots: int, stopping: Callable[[], bool]) -> Steps[None]:
+        """Works until it is told to stop, and then finishes what is under way."""
+        self._forget_dry()
+        try:
+            while not stopping():
+                yield from self._fill(slots)
+                if self._outcomes and not self._under_way:
+                    yield from self._settle()
+                    continue
+                until = yield from self._next_look(self._under_way < slots)
+                waited: Waited = yield Wait(until)
+                if waited.woken or not waited.results:
+                    self._forget_dry()
+                yield from self._take_in(waited)
+        finally:
+            yield from self._finish()
+
+    def _finish(self) -> Steps[None]:
+        """Nothing is begun any more; what is under way comes to its end."""
+        for lane in self.lanes.values():
+            self._put_back(lane, self.now())
+        while self._under_way:
+            waited: Waited = yield Wait(None)
+            self._judge_all(waited)
+            for lane in self.lanes.values():  # a batch that was taken apart
+                self._put_back(lane, self.now())
+        yield from self._settle()
+
+    # beginning
+
+    def _fill(self, slots: int) -> Steps[None]:
+        """Begins calls, the destinations taking turns, until no slot is free or nothing may be tried."""
+        self.look()
+        while self._under_way < slots:
+            now = self.now()
+            for lane in self._turn:
+                if lane.queue and lane.queue[0].start_by < now:
+                    self._put_back(lane, now)
+                if lane.may_begin(now):
+                    job = lane.begin(now)
+                    self._under_way += 1
+                    self._turn.remove(lane)
+                    self._turn.append(lane)
+                    yield Begin(job)
+                    break
+                if lane.may_claim(now):
+                    yield from self._claim(lane, now, slots - self._under_way)
+                    break
+            else:
+                return
+
+    def _claim(self, lane: Lane, now: int, slots: int) -> Steps[None]:
+        destination = self.destinations.get(lane.name)
+        if destination is None:
+            lane.dry_until = now + self._poll
+            return
+        limit = lane.claim_size(now, slots, is_list=_send.takes_batches(destination))
+        found: list[Delivery] = yield Ask(
+            "claim_deliveries",
+            (now, limit),
+            {"worker": self.worker, "lease": self._lease, "destinations": (lane.name,)},
+        )
+        # Where a call outlived its lease, its delivery comes a second time while the first is under way: not beside it.
+        fresh = [delivery for delivery in found if delivery.id not in self._held]
+        self._held.update(delivery.id for delivery in fresh)
+        lane.claimed(fresh, limit, self.now(), destination, self._poll)
+
+    # what became of it
+
+    def _take_in(self, waited: Waited) -> Steps[None]:
+        self._judge_all(waited)
+        if self._outcomes and (
+            len(self._outcomes) >= _OUTCOMES
+            or any(not lane.queue for lane in self._settled_lanes)
+            or self.now() - self._oldest_outcome >= _OUTCOME_AGE
+        ):
+            yield from self._settle()
+
+    def _judge_all(self, waited: Waited) -> None:
+        for result in waited.results:
+            self._judge(result)
+
+    def _judge(self, result: Result) -> None:
+        job, error = result.job, result.error
+        lane, now = job.lane, self.now()
+        lane.under_way -= 1
+        self._under_way -= 1
+        if error is None:
+            lane.circuit.succeeded(job.era)
+            lane.delivered += len(job.deliveries)
+            for delivery in job.deliveries:
+                self._note(lane, Settled(delivery_id=delivery.id, outcome="done", at=now))
+        elif isinstance(error, Rejected):
+            lane.circuit.succeeded(job.era)  # it is alive
+            lane.be_careful()
+            if len(job.deliveries) > 1:
+                self._take_apart(job)
+            else:
+                self._give_up(job, told(error, job.deliveries), now)
+        elif isinstance(error, Cancelled):
+            lane.circuit.abandoned(job.era)
+            self._retry(job, 0, "cut off: the deliverer was cancelled", now)
+        else:
+            asked = lane.policy.retry.asked_wait(error.after if isinstance(error, Retry) else None)
+            opened = lane.circuit.failed(job.era, now, asked)
+            lane.be_careful()
+            self._retry(job, asked, told(error, job.deliveries), now)
+            if opened:
+                self._put_back(lane, lane.ready_at(now))
+
+    def _take_apart(self, job: Job) -> None:
+        """One that is never taken must not take the rest of its batch with it: each half is tried by itself."""
+        middle = len(job.deliveries) // 2
+        for part in (job.deliveries[middle:], job.deliveries[:middle]):
+            job.lane.queue.appendleft(Job(job.lane, part, job.batched, job.start_by))
+
+    def _retry(self, job: Job, asked: int, reason: str, now: int) -> None:
+        lane = job.lane
+        lane.last_error, lane.last_error_at = reason, now
+        for delivery in job.deliveries:
+            at = lane.policy.retry.retry_at(delivery.attempt, now, self._random, asked)
+            if at is None:
+                self._die(lane, delivery, reason, now)
+                continue
+            lane.retried += 1
+            lane.will_retry(at, now)
+            self._note(lane, Settled(delivery_id=delivery.id, outcome="retry", at=now, retry_at=at, error=reason))
+
+    def _give_up(self, job: Job, reason: str, now: int) -> None:
+        job.lane.last_error, job.lane.last_error_at = reason, now
+        for delivery in job.deliveries:
+            self._die(job.lane, delivery, reason, now)
+
+    def _die(self, lane: Lane, delivery: Delivery, reason: str, now: int) -> None:
+        lane.dead += 1
+        self._note(lane, Settled(delivery_id=delivery.id, outcome="dead", at=now, error=reason))
+
+    def _put_back(self, lane: Lane, at: int) -> None:
+        """What was claimed and cannot be tried in time is left for later, or for another worker."""
+        now = self.now()
+        while lane.queue:
+            for delivery in lane.queue.popleft().deliveries:
+                # The store has counted an attempt for it, and the port has no way to take that back.
+                self._note(lane, Settled(delivery_id=delivery.id, outcome="retry", at=now, retry_at=max(at, now)))
+                if at > now:
+                    lane.will_retry(at, now)
+        lane.be_careful()
+
+    def _note(self, lane: Lane, outcome: Settled) -> None:
+        if not self._outcomes:
+            self._oldest_outcome = outcome.at
+        self._outcomes.append(outcome)
+        self._settled_lanes.add(lane)
+
+    def _settle(self) -> Steps[None]:
+        if not self._outcomes:
+            return
+        outcomes, self._outcomes = self._outcomes, []
+        lanes, self._settled_lanes = self._settled_lanes, set()
+        self._held.difference_update(outcome.delivery_id for outcome in outcomes)
+        yield Ask("settle", (outcomes,), {"worker": self.worker})
+        for lane in lanes:
+            lane.dry_until = 0  # the next of an order key may be tried now (D4)
+
+    # when there is more to do
+
+    def _next_look(self, may_claim: bool) -> Steps[int]:
+        """When something may be tried again, at the latest when the store is asked for what others added."""
+        now = self.now()
+        until = now + self._poll
+        if may_claim:
+            due: int | None = yield Ask("next_delivery")
+            if due is not None and due > now:
+                until = min(until, due)
+            until = min(until, *(at for lane in self._turn if (at := lane.ready_at(now)) > now), until)
+        return until
+
+    def _rest(self) -> Steps[tuple[int | None, int | None]]:
+        """What a drain leaves alone, and when there may be something to do for the next one."""
+        now = self.now()
+        due: int | None = yield Ask("next_delivery")
+        if due is None or due > now:
+            return 0, due
+        # What is overdue is behind a closed gate, leased to another worker, or for a destination that is not here.
+        times = [at for lane in self._turn if (at := lane.ready_at(now)) > now]
+        left: int | None = None
+        if self._counts_backlog:
+            backlog: Mapping[str, int] = yield Ask("backlog")
+            left = sum(count for name, count in backlog.items() if name not in self.destinations)
+        times += [retry for lane in self._turn if (retry := lane.next_retry(now)) is not None]
+        return left, min(times, default=None)
+
+    def _forget_dry(self) -> None:
+        for lane in self.lanes.values():
+            lane.dry_until = 0
+
+    def _totals(self) -> tuple[int, int, int]:
+        lanes = self.lanes.values()
+        return (
+            sum(lane.delivered for lane in lanes),
+            sum(lane.retried for lane in lanes),
+            sum(lane.dead for lane in lanes),
+        )

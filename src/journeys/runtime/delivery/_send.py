@@ -1,0 +1,76 @@
+"""How deliveries are handed to a destination, from a thread or from an event loop."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import anyio.to_thread
+
+from journeys.ports import Delivery
+
+#: the deliverers in whose calls we are: a destination may feed the evaluator, which wants to deliver
+inside: ContextVar[frozenset[int]] = ContextVar("inside", default=frozenset())
+
+_LIST_CALLS = frozenset(("add", "remove"))
+
+
+def takes_batches(destination: object) -> bool:
+    """Whether it keeps a list (S9)."""
+    return hasattr(destination, "deliver_batch") or hasattr(destination, "deliver_batch_async")
+
+
+def takes_single(destination: object) -> bool:
+    """Whether it takes one delivery at a time."""
+    return hasattr(destination, "deliver") or hasattr(destination, "deliver_async")
+
+
+def is_batched(destination: object, delivery: Delivery) -> bool:
+    """Whether the delivery goes in a batch: adds and removals to what keeps a list."""
+    return takes_batches(destination) and (delivery.call in _LIST_CALLS or not takes_single(destination))
+
+
+def check(name: str, destination: object, *, awaits: bool) -> None:
+    """TypeError if deliveries cannot be handed to it in this way."""
+    if not takes_single(destination) and not takes_batches(destination):
+        raise TypeError(
+            f"destination {name!r} is {type(destination).__name__}, which has no deliver(delivery): "
+            "wrap a callable in journeys.destinations.Function"
+        )
+    if awaits:
+        return
+    for method in ("deliver", "deliver_batch"):
+        found = getattr(destination, method, None)
+        twin = hasattr(destination, f"{method}_async")
+        if inspect.iscoroutinefunction(found) or (found is None and twin):
+            raise TypeError(f"destination {name!r} has to be awaited: use AsyncDeliverer, or give it a sync {method}()")
+
+
+def hand_over(owner: int, destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:
+    """Hands over what goes in one call."""
+    token = inside.set(inside.get() | {owner})
+    try:
+        if batched:
+            destination.deliver_batch(deliveries)
+        else:
+            destination.deliver(deliveries[0])
+    finally:
+        inside.reset(token)
+
+
+async def hand_over_async(owner: int, destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:
+    """The same, awaiting. A sync destination goes to a thread."""
+    name = "deliver_batch" if batched else "deliver"
+    argument = deliveries if batched else deliveries[0]
+    twin = getattr(destination, f"{name}_async", None)
+    method = getattr(destination, name) if twin is None else twin
+    token = inside.set(inside.get() | {owner})
+    try:
+        if twin is not None or inspect.iscoroutinefunction(method):
+            await method(argument)
+        else:
+            await anyio.to_thread.run_sync(method, argument)
+    finally:
+        inside.reset(token)

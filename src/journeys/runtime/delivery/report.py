@@ -1,0 +1,47 @@
+"""What a deliverer tells of itself, as plain data."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Delivered:
+    """What one ``drain`` did.
+
+    ``retried`` counts tries that failed and will be repeated, ``dead`` what was given up (D2). ``left_alone`` is how
+    many deliveries wait for destinations that are not here: 0 if none of them may be tried now, None if the store
+    cannot count them. ``next_try`` is when another ``drain`` may have something to do, None if nothing is to be
+    expected.
+    """
+
+    delivered: int = 0
+    retried: int = 0
+    dead: int = 0
+    left_alone: int | None = 0
+    next_try: int | None = None
+
+    @property
+    def tried(self) -> int:
+        """How many deliveries were tried."""
+        return self.delivered + self.retried + self.dead
+
+
+@attrs.frozen(kw_only=True)
+class DestinationStatus:
+    """One destination as this deliverer sees it, counted since the deliverer was made.
+
+    ``breaker`` is ``closed`` (all is well), ``open`` (nothing is tried) or ``half-open`` (a few are tried, to see).
+    ``next_try`` is the earliest instant at which something may be tried here that cannot be tried now, None if there is
+    no such thing. ``last_error`` is safe to show: it holds no payload.
+    """
+
+    destination: str
+    delivered: int
+    retried: int
+    dead: int
+    under_way: int
+    breaker: str
+    next_try: int | None
+    last_error: str
+    last_error_at: int | None

@@ -1,0 +1,208 @@
+"""What is PostgreSQL's own in the SQL of a store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+
+from journeys.ports import ChangeSet
+from journeys.runtime.stores._statements import DELIVERY, RECORD, Ask, Statements
+
+#: What every connection begins with. Plans are held to the indexes: a table that was small when a statement was
+#: planned may not be so when it runs. The name of the schema is data like any other.
+SESSION = (
+    "SELECT set_config('journeys.schema', %s, false), set_config('search_path', quote_ident(%s), false),"
+    " set_config('jit', 'off', false), set_config('enable_seqscan', 'off', false),"
+    " set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)"
+)
+
+_MAKE_SCHEMA = (
+    "DO $$ BEGIN IF current_schema() IS NULL THEN"
+    " EXECUTE format('CREATE SCHEMA %I', current_setting('journeys.schema'));"
+    " END IF; END $$"
+)
+
+# A B-tree takes no entry over 2,704 bytes, and an id may have 4,096 characters: what holds ids is found by a digest or
+# through a hash index, and ordered by its beginning.
+_VERSION_1 = (
+    "CREATE TABLE meta (one integer PRIMARY KEY CHECK (one = 1), schema integer NOT NULL, secret bytea NOT NULL,"
+    " watermark bigint NOT NULL, floor bigint NOT NULL)",
+    'CREATE TABLE ids (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text COLLATE "C" NOT NULL,'
+    " digest bytea NOT NULL UNIQUE, leads_to text, version bigint NOT NULL, due bigint, live bigint NOT NULL,"
+    " worker text, leased_until bigint, state bytea)",
+    "CREATE INDEX ids_due ON ids (due) WHERE due IS NOT NULL",
+    "CREATE INDEX ids_walk ON ids (left(key, 600)) WHERE state IS NOT NULL",
+    "CREATE INDEX ids_leading ON ids USING hash (leads_to) WHERE leads_to IS NOT NULL",
+    'CREATE TABLE outbox (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text COLLATE "C" NOT NULL,'
+    " destination text NOT NULL, call text NOT NULL, body bytea NOT NULL, at bigint NOT NULL, profile text NOT NULL,"
+    " user_id text, anonymous_id text, journey text, version bigint, instance text, step text, source text,"
+    " order_key text NOT NULL, tries bigint NOT NULL, ready bigint NOT NULL, worker text, died bigint, error text)",
+    "CREATE INDEX outbox_ready ON outbox (ready, n) WHERE died IS NULL",
+    "CREATE INDEX outbox_order ON outbox USING hash (order_key) WHERE died IS NULL AND order_key <> ''",
+    "CREATE INDEX outbox_claimed ON outbox (id) WHERE worker IS NOT NULL",
+    "CREATE INDEX outbox_dead ON outbox (id) WHERE died IS NOT NULL",
+    "CREATE TABLE trace (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at bigint NOT NULL,"
+    ' profile text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, seq bigint NOT NULL, journey text,'
+    " instance text, kind text NOT NULL, record text NOT NULL)",
+    "CREATE INDEX trace_order ON trace (at, left(profile, 100))",
+    "CREATE INDEX trace_profile ON trace USING hash (profile)",
+    "CREATE INDEX trace_instance ON trace USING hash (instance) WHERE instance IS NOT NULL",
+    "CREATE TABLE waiting (arrival bigint PRIMARY KEY, timestamp bigint NOT NULL,"
+    ' message_id text COLLATE "C" NOT NULL, id_key text NOT NULL, call text NOT NULL)',
+    "CREATE INDEX waiting_order ON waiting (timestamp)",
+    "CREATE TABLE counters (name text, shard integer, n bigint NOT NULL, PRIMARY KEY (name, shard))",
+    'CREATE TABLE notes (name text COLLATE "C" PRIMARY KEY, text text NOT NULL)',
+    "CREATE TABLE erased (hash text PRIMARY KEY)",
+)
+
+_AMONG = "= ANY(?)"
+_DIGEST = "substr(sha256(convert_to({0}, 'UTF8')), 1, 16)"
+_THIS_ID = "ids.digest = " + _DIGEST.format("c.key")
+_KEY_AMONG = f"digest = ANY(ARRAY(SELECT {_DIGEST.format('k')} FROM unnest(?::text[]) k))"
+_CLAIMED = "outbox.id = c.id AND outbox.worker = c.worker"
+
+_DELIVERY_TYPES = {"body": "bytea", "at": "bigint", "version": "bigint", "attempt": "bigint"}
+_RECORD_TYPES = {"at": "bigint", "seq": "bigint"}
+
+
+def _rows(**types: str) -> str:
+    """The rows of a ``Bulk``, which come as one array for each column."""
+    return f"unnest({', '.join(f'?::{type_}[]' for type_ in types.values())}) AS c({', '.join(types)})"
+
+
+class PostgresStatements(Statements):
+    """What is PostgreSQL's own.
+
+    A commit takes, in this order, the fence, the rows of its id keys in their order, those that it makes in their
+    order, and last the counters: whoever waits holds nothing that the one before it still wants.
+    """
+
+    begin = "BEGIN"
+    migrations = (_VERSION_1,)
+    make_schema = _MAKE_SCHEMA
+    is_there = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'"
+
+    gone = (
+        "UPDATE ids SET state = NULL, due = NULL, live = 0, worker = NULL, leased_until = NULL"
+        f" FROM {_rows(key='text', expected='bigint')}"
+        f" WHERE {_THIS_ID} AND ids.version = c.expected AND ids.state IS NOT NULL"
+    )
+    changed = (
+        "UPDATE ids SET state = c.state, due = c.due, live = c.live, version = version + 1,"
+        " worker = NULL, leased_until = NULL"
+        f" FROM {_rows(state='bytea', due='bigint', live='bigint', key='text', expected='bigint')}"
+        f" WHERE {_THIS_ID} AND ids.version = c.expected AND ids.state IS NOT NULL"
+    )
+    created = (
+        "INSERT INTO ids (digest, key, state, due, live, version)"
+        f" SELECT {_DIGEST.format('c.key')}, c.key, c.state, c.due, c.live, 1 + (SELECT floor FROM meta)"
+        f" FROM {_rows(key='text', state='bytea', due='bigint', live='bigint', hash='text')}"
+        " WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.hash = c.hash) ON CONFLICT (digest) DO UPDATE"
+        " SET state = excluded.state, due = excluded.due, live = excluded.live, version = ids.version + 1"
+        " WHERE ids.state IS NULL AND ids.leads_to IS NULL"
+    )
+    link = (
+        "WITH c AS MATERIALIZED (SELECT * FROM"
+        f" {_rows(key='text', leads_to='text', was='text')})"
+        " INSERT INTO ids (digest, key, leads_to, live, version)"
+        f" SELECT {_DIGEST.format('c.key')}, c.key, c.leads_to, 0, (SELECT floor FROM meta) FROM c"
+        " ON CONFLICT (digest) DO UPDATE SET leads_to = excluded.leads_to WHERE ids.state IS NULL"
+        " AND coalesce(ids.leads_to, '') = (SELECT was FROM c WHERE c.key = excluded.key)"
+    )
+    collapse = (
+        f"UPDATE ids SET leads_to = c.leads_to FROM {_rows(leads_to='text', was='text')} WHERE ids.leads_to = c.was"
+    )
+    deliver = (
+        f"INSERT INTO outbox ({', '.join(DELIVERY[:-1])}, tries, ready)"
+        f" SELECT {', '.join(DELIVERY[:-1])}, attempt - 1, 0"
+        f" FROM {_rows(**{name: _DELIVERY_TYPES.get(name, 'text') for name in DELIVERY})}"
+    )
+    record = (
+        f"INSERT INTO trace ({', '.join(RECORD)})"
+        f" SELECT * FROM {_rows(**{name: _RECORD_TYPES.get(name, 'text') for name in RECORD})}"
+    )
+    wait = (
+        "INSERT INTO waiting (arrival, timestamp, message_id, id_key, call) SELECT * FROM"
+        f" {_rows(arrival='bigint', timestamp='bigint', message_id='text', id_key='text', call='text')}"
+        " ON CONFLICT DO NOTHING"
+    )
+    applied = f"DELETE FROM waiting USING {_rows(arrival='bigint')} WHERE waiting.arrival = c.arrival"
+    # in shards, so that workers who count the same need not wait for each other
+    count = (
+        "INSERT INTO counters (name, shard, n) SELECT name, pg_backend_pid() % 16, n"
+        f" FROM {_rows(name='text', n='bigint')}"
+        " ON CONFLICT (name, shard) DO UPDATE SET n = counters.n + excluded.n"
+    )
+    note = (
+        f"INSERT INTO notes (name, text) SELECT * FROM {_rows(name='text', text='text')}"
+        " ON CONFLICT (name) DO UPDATE SET text = excluded.text"
+    )
+    done = f"DELETE FROM outbox USING {_rows(id='text', worker='text')} WHERE {_CLAIMED}"
+    dead = (
+        "UPDATE outbox SET died = c.at, error = c.error, worker = NULL"
+        f" FROM {_rows(at='bigint', error='text', id='text', worker='text')} WHERE {_CLAIMED}"
+    )
+    retry = (
+        "UPDATE outbox SET ready = c.ready, worker = NULL"
+        f" FROM {_rows(ready='bigint', id='text', worker='text')} WHERE {_CLAIMED}"
+    )
+    put_off = (
+        "WITH behind AS MATERIALIZED (SELECT f.n, c.ready"
+        f" FROM {_rows(ready='bigint', id='text', worker='text')}"
+        " JOIN outbox h ON h.id = c.id AND h.worker = c.worker"
+        " JOIN outbox f ON f.order_key = h.order_key AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n"
+        " WHERE f.ready < c.ready FOR UPDATE OF f SKIP LOCKED)"
+        " UPDATE outbox SET ready = behind.ready FROM behind WHERE outbox.n = behind.n"
+    )
+    forget = f"INSERT INTO erased (hash) SELECT * FROM {_rows(hash='text')} ON CONFLICT DO NOTHING"
+
+    of_profile = " AND profile = ?"
+    of_instance = " AND instance = ?"
+    place_in_trace = "at, left(profile, 100), profile, key, seq, n"
+    start_of_trace = (-1, "", "", "", -1, -1)
+    erase_trace = (f"DELETE FROM trace WHERE profile {_AMONG} AND (key {_AMONG} OR (key = '' AND profile {_AMONG}))",)
+    prune = (
+        "WITH those AS MATERIALIZED"
+        " (SELECT n FROM trace WHERE at < ? ORDER BY at, left(profile, 100), n LIMIT ? FOR UPDATE SKIP LOCKED)"
+        " DELETE FROM trace WHERE n IN (SELECT n FROM those)",
+    )
+
+    share = "SELECT pg_advisory_xact_lock_shared(?)"
+    exclude = "SELECT pg_advisory_xact_lock(?)"
+    lock = f"SELECT count(*) FROM (SELECT 1 FROM ids WHERE {_KEY_AMONG} ORDER BY key FOR UPDATE) AS locked"
+    lock_claimed = (
+        f"SELECT count(*) FROM (SELECT 1 FROM outbox WHERE id {_AMONG} AND worker = ? ORDER BY n FOR UPDATE) AS locked"
+    )
+    walk_on = (
+        "SELECT key FROM ids WHERE left(key, 600) >= left(?, 600) AND key > ? AND state IS NOT NULL"
+        " ORDER BY left(key, 600), key LIMIT ?"
+    )
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(
+            among=_AMONG, key_among=_KEY_AMONG, for_update=" FOR UPDATE", skip_locked=" FOR UPDATE SKIP LOCKED"
+        )
+        digest = hashlib.blake2b(f"journeys {schema}".encode(), digest_size=8).digest()
+        self._fence = int.from_bytes(digest, "big", signed=True)
+
+    def listed(self, texts: Iterable[str]) -> list[str]:
+        """The texts as an array."""
+        return list(texts)
+
+    def walk(self, after: str, limit: int) -> Ask:
+        """Profile keys after one, in order."""
+        return Ask(self.walk_on, (after, after, limit))
+
+    def fence(self, *, exclusive: bool) -> Sequence[Ask]:
+        """A lock of the schema that no table holds: it leaves no trace of itself, and is shared without waiting."""
+        return [Ask(self.exclude if exclusive else self.share, (self._fence,))]
+
+    def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:
+        """Locks in the order of the keys, so that two commits never wait for each other."""
+        keys = {*map(attrgetter("key"), changes.states), *changes.links, *changes.links.values()}
+        return [Ask(self.lock, (sorted(keys),))] if len(keys) > 1 else []
+
+    def lock_outbox(self, ids: Sequence[str], worker: str) -> Sequence[Ask]:
+        """Locks in the order of the commits."""
+        return [Ask(self.lock_claimed, (list(ids), worker))]

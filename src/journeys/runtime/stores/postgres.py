@@ -1,0 +1,319 @@
+"""The store for several machines: PostgreSQL through psycopg 3, blocking or async.
+
+Both drivers carry the same operations. What travels together is sent as one pipeline, so that a commit of any size is
+two round trips, and rows travel as arrays, so that it is a handful of statements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Generic, Self, TypeVar
+
+from journeys.errors import Conflict, JourneysError
+from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
+from journeys.runtime.stores._operations import PAGE, Operations, as_unit
+from journeys.runtime.stores._postgres_sql import SESSION, PostgresStatements
+from journeys.runtime.stores._statements import Ask, Bulk, Statement, Steps, T
+from journeys.runtime.stores._sync import SyncStore
+
+try:
+    import psycopg
+    from psycopg import errors
+    from psycopg.pq import ConnStatus, TransactionStatus
+except ImportError as missing:
+    raise JourneysError("PostgreSQL needs psycopg: pip install 'journeys[postgres]'") from missing
+
+C = TypeVar("C", "psycopg.Connection[Any]", "psycopg.AsyncConnection[Any]")
+
+_SETTINGS: dict[str, Any] = {
+    "autocommit": True,
+    "client_encoding": "utf8",
+    "fallback_application_name": "journeys",
+}
+
+
+class _Idle(Generic[C]):
+    """Connections that nobody uses at the moment."""
+
+    def __init__(self) -> None:
+        self._connections: list[C] = []
+        self._closed = False
+
+    def take(self) -> C | None:
+        """One that the server has not closed meanwhile, if there is one."""
+        if self._closed:
+            raise JourneysError("this store is closed")
+        while self._connections:
+            connection = self._connections.pop()
+            if _is_alive(connection):
+                return connection
+            connection.pgconn.finish()
+        return None
+
+    def put(self, connection: C) -> None:
+        """One that is not needed any more."""
+        is_idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if is_idle and not self._closed:
+            self._connections.append(connection)
+        else:
+            connection.pgconn.finish()
+
+    def close(self) -> None:
+        """Ends all of them."""
+        self._closed = True
+        while self._connections:
+            self._connections.pop().pgconn.finish()
+
+
+def _is_alive(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    try:
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return connection.pgconn.status == ConnStatus.OK
+
+
+@contextmanager
+def _conflicts() -> Iterator[None]:
+    try:
+        yield
+    except (errors.DeadlockDetected, errors.SerializationFailure) as error:
+        raise Conflict(f"the database gave way to another worker: {error}") from error
+
+
+def _request(statement: Statement) -> tuple[str, Sequence[Any] | None]:
+    """A statement as psycopg takes it: rows as one array for each column."""
+    args = [list(column) for column in zip(*statement.rows, strict=True)] if type(statement) is Bulk else statement[1]
+    return statement.sql.replace("?", "%s") if args else statement.sql, args or None
+
+
+class PostgresStore(SyncStore):
+    """Keeps everything in one schema of a PostgreSQL database, for any number of workers on any number of machines.
+
+    ``schema`` is made if it is not there. At most ``connections`` are open at once.
+    """
+
+    def __init__(self, conninfo: str, *, schema: str = "journeys", connections: int = 16) -> None:
+        self.schema = schema
+        self._conninfo = conninfo
+        self._operations = Operations(PostgresStatements(schema))
+        self._slots = threading.BoundedSemaphore(connections)
+        self._idle: _Idle[psycopg.Connection[Any]] = _Idle()
+        self._unit(self._operations.open())
+
+    def __repr__(self) -> str:
+        return f"PostgresStore(schema={self.schema!r})"
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
+        with self._slots:
+            connection = self._idle.take()
+            if connection is None:
+                connection = psycopg.connect(self._conninfo, **_SETTINGS)
+                connection.execute(SESSION, (self.schema, self.schema))
+            try:
+                yield connection
+            finally:
+                self._idle.put(connection)
+
+    def _ask(self, steps: Steps[T]) -> T:
+        with self._borrowed() as connection:
+            try:
+                batch = next(steps)
+                while True:
+                    try:
+                        answers = _send(connection, batch)
+                    except BaseException as error:
+                        batch = steps.throw(error)
+                    else:
+                        batch = steps.send(answers)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    def _unit(self, steps: Steps[T]) -> T:
+        return self._ask(as_unit(PostgresStatements.begin, steps))
+
+    def close(self) -> None:
+        """``Store.close``"""
+        self._idle.close()
+
+
+def _send(connection: psycopg.Connection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
+    with _conflicts():
+        if len(batch) == 1:
+            cursors = [connection.execute(*_request(batch[0]))]
+        else:
+            with connection.pipeline():
+                cursors = [connection.execute(*_request(statement)) for statement in batch]
+        return [
+            cursor.fetchall() if type(statement) is Ask else cursor.rowcount
+            for cursor, statement in zip(cursors, batch, strict=True)
+        ]
+
+
+class AsyncPostgresStore:
+    """The async twin of ``PostgresStore``; it opens with its first use."""
+
+    keeps_objects = False
+
+    def __init__(self, conninfo: str, *, schema: str = "journeys", connections: int = 16) -> None:
+        self.schema = schema
+        self._conninfo = conninfo
+        self._operations = Operations(PostgresStatements(schema))
+        self._slots = asyncio.BoundedSemaphore(connections)
+        self._opening = asyncio.Lock()
+        self._idle: _Idle[psycopg.AsyncConnection[Any]] = _Idle()
+
+    def __repr__(self) -> str:
+        return f"AsyncPostgresStore(schema={self.schema!r})"
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        async with self._slots:
+            connection = self._idle.take()
+            if connection is None:
+                connection = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS)
+                await connection.execute(SESSION, (self.schema, self.schema))
+            try:
+                yield connection
+            finally:
+                self._idle.put(connection)
+
+    async def _ask(self, steps: Steps[T]) -> T:
+        if not self._operations.secret:
+            async with self._opening:
+                if not self._operations.secret:
+                    await self._carry(as_unit(PostgresStatements.begin, self._operations.open()))
+        return await self._carry(steps)
+
+    async def _carry(self, steps: Steps[T]) -> T:
+        async with self._borrowed() as connection:
+            try:
+                batch = next(steps)
+                while True:
+                    try:
+                        answers = await _send_async(connection, batch)
+                    except BaseException as error:
+                        batch = steps.throw(error)
+                    else:
+                        batch = steps.send(answers)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    async def _unit(self, steps: Steps[T]) -> T:
+        return await self._ask(as_unit(PostgresStatements.begin, steps))
+
+    async def close(self) -> None:
+        """``AsyncStore.close``"""
+        self._idle.close()
+
+    async def load(self, id_keys: Collection[str]) -> Loaded:
+        """``AsyncStore.load``"""
+        return await self._ask(self._operations.load(id_keys))
+
+    async def commit(self, changes: ChangeSet) -> None:
+        """``AsyncStore.commit``"""
+        await self._unit(self._operations.commit(changes))
+
+    async def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Sequence[str]:
+        """``AsyncStore.claim_due``"""
+        return await self._ask(self._operations.claim_due(until, limit, worker=worker, now=now, lease=lease))
+
+    async def next_due(self) -> int | None:
+        """``AsyncStore.next_due``"""
+        return await self._ask(self._operations.next_due())
+
+    async def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
+        """``AsyncStore.waiting``"""
+        return await self._ask(self._operations.waiting(until, limit))
+
+    async def walk(self, after: str | None, limit: int) -> Sequence[str]:
+        """``AsyncStore.walk``"""
+        return await self._ask(self._operations.walk(after, limit))
+
+    async def claim_deliveries(
+        self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None = None
+    ) -> Sequence[Delivery]:
+        """``AsyncStore.claim_deliveries``"""
+        steps = self._operations.claim_deliveries(now, limit, worker=worker, lease=lease, destinations=destinations)
+        return await self._ask(steps)
+
+    async def settle(self, outcomes: Iterable[Settled], *, worker: str) -> None:
+        """``AsyncStore.settle``"""
+        await self._unit(self._operations.settle(outcomes, worker=worker))
+
+    async def next_delivery(self) -> int | None:
+        """``AsyncStore.next_delivery``"""
+        return await self._ask(self._operations.next_delivery())
+
+    async def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        """``AsyncStore.dead_letters``"""
+        return await self._ask(self._operations.dead_letters(after, limit))
+
+    async def resend(self, delivery_ids: Collection[str]) -> int:
+        """``AsyncStore.resend``"""
+        return await self._ask(self._operations.resend(delivery_ids))
+
+    async def trace(
+        self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
+    ) -> AsyncIterator[str]:
+        """``AsyncStore.trace``"""
+        place = self._operations.sql.start_of_trace
+        while page := await self._ask(self._operations.trace(place, profile, journey, instance)):
+            for record, *_ in page:
+                yield record
+            if len(page) < PAGE:
+                return
+            place = page[-1][1:]
+
+    async def notes(self, prefix: str = "") -> Mapping[str, str]:
+        """``AsyncStore.notes``"""
+        return await self._ask(self._operations.notes(prefix))
+
+    async def counters(self) -> Mapping[str, int]:
+        """``AsyncStore.counters``"""
+        return await self._ask(self._operations.counters())
+
+    async def watermark(self) -> int:
+        """``AsyncStore.watermark``"""
+        return await self._ask(self._operations.watermark())
+
+    async def figures(self) -> Mapping[str, int]:
+        """``AsyncStore.figures``"""
+        return await self._ask(self._operations.figures())
+
+    async def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+        """``AsyncStore.erase``"""
+        return await self._unit(self._operations.erase(profile_key, shown_ids=shown_ids))
+
+    async def lift(self, id_key: str) -> bool:
+        """``AsyncStore.lift``"""
+        return await self._ask(self._operations.lift(id_key))
+
+    async def prune(self, *, trace_before: int | None = None, limit: int = 10_000) -> int:
+        """``AsyncStore.prune``"""
+        return await self._unit(self._operations.prune(trace_before=trace_before, limit=limit))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+async def _send_async(connection: psycopg.AsyncConnection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
+    with _conflicts():
+        if len(batch) == 1:
+            cursors = [await connection.execute(*_request(batch[0]))]
+        else:
+            async with connection.pipeline():
+                cursors = [await connection.execute(*_request(statement)) for statement in batch]
+        return [
+            await cursor.fetchall() if type(statement) is Ask else cursor.rowcount
+            for cursor, statement in zip(cursors, batch, strict=True)
+        ]

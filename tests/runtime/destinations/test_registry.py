@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import journeys.destinations as public
+from journeys.destinations import (
+    HTTP,
+    SECRET,
+    Adapter,
+    CSVFile,
+    Function,
+    Network,
+    Record,
+    Request,
+    Secret,
+    SQLTable,
+    Webhook,
+    build_destination,
+    build_destinations,
+    json_request,
+    secret,
+)
+from journeys.errors import InvalidDefinition, Problem
+from journeys.model.space import DestinationDefinition
+from journeys.ports import AsyncDestination, Delivery, Destination, ListDestination
+from journeys.runtime.destinations.registry import TYPES, types_known
+from tests.runtime.destinations.support import TRACK, delivery, listed
+
+ENVIRON = {"KEY": "key-taint", "WHSEC": "whsec_" + "A" * 40, "MC": "0123-us6", "URL": "https://hooks.slack.example/x"}
+ENV = {"env": "KEY"}
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "amplitude": {"api_key": ENV, "region": "eu"},
+    "braze": {"api_key": ENV, "endpoint": "rest.fra-01.braze.eu", "app_id": "app"},
+    "csv": {"path": "lists/vip.csv", "columns": ["email"]},
+    "customer_io": {"site_id": "site", "api_key": ENV},
+    "http": {
+        "url": "https://api.vendor.example/{{ delivery.user_id }}", "method": "PUT", "token": ENV, "retry": [409],
+        "headers": {"x-key": ENV, "x-shop": "eu"}, "body": {"a": ["{{ event }}", 1, None]},
+    },
+    "hubspot": {"access_token": ENV, "hub_id": 123, "events": {"Cart": "pe123_cart"}},
+    "iterable": {"api_key": ENV, "prefer_user_id": False},
+    "mailchimp": {"api_key": {"env": "MC"}, "list_id": "abc", "merge_fields": {"FNAME": "first_name"}},
+    "mixpanel": {"token": ENV, "region": "in"},
+    "record": {},
+    "segment": {"write_key": ENV, "integrations": {"All": False, "Braze": {"x": 1}}},
+    "sendgrid": {"api_key": ENV, "sender": "a@b.example", "subject": "s", "text": "t"},
+    "slack": {"url": {"env": "URL"}, "text": "{{ event }}"},
+    "smtp": {"host": "mail.example", "sender": "a@b.example", "username": "u", "password": ENV, "port": 2525},
+    "sql": {"database": "lists.db", "table": "vip", "columns": {"mail": "email"}},
+    "twilio": {"account_sid": "AC" + "0" * 32, "auth_token": ENV, "sender": "+491"},
+    "webhook": {"url": "https://hooks.example/email", "secret": [{"env": "WHSEC"}, {"env": "WHSEC"}]},
+}  # fmt: skip
+LISTS = {"csv", "mailchimp", "sql"}
+
+
+def define(tag: str, options: Any = None, *, is_list: bool | None = None) -> DestinationDefinition:
+    wanted = EXAMPLES.get(tag, {}) if options is None else options
+    return DestinationDefinition(tag, list=tag in LISTS if is_list is None else is_list, options=wanted)
+
+
+def problems(tag: str, options: Any = None, *, is_list: bool | None = None, **given: Any) -> list[Problem]:
+    with pytest.raises(InvalidDefinition) as told:
+        build_destination("email", define(tag, options, is_list=is_list), **{"environ": ENVIRON, **given})
+    assert "taint" not in str(told.value)
+    return [*told.value.problems]
+
+
+def test_every_type_has_an_example() -> None:
+    assert EXAMPLES.keys() | {"function"} == TYPES.keys() <= set(types_known())
+
+
+@pytest.mark.parametrize("tag", EXAMPLES)
+def test_examples(tag: str, tmp_path: Path) -> None:
+    found = build_destination("email", define(tag), environ=ENVIRON, directory=tmp_path)
+    assert type(found) is TYPES[tag]
+    assert isinstance(found, Destination)
+    assert isinstance(found, AsyncDestination)
+    assert isinstance(found, ListDestination) == (tag in LISTS)
+    assert "taint" not in repr(found)
+
+
+@pytest.mark.parametrize("tag", [tag for tag in EXAMPLES if tag != "record"])
+def test_unknown_options_name_the_nearest(tag: str, tmp_path: Path) -> None:
+    for name in EXAMPLES[tag]:
+        found = problems(tag, EXAMPLES[tag] | {name + "z": 1}, directory=tmp_path)
+        assert [(each.code, each.path) for each in found] == [
+            ("unknown_field", f"$.destinations.email.options.{name}z")
+        ]
+        assert name in found[0].hint
+
+
+@pytest.mark.parametrize("tag", EXAMPLES)
+def test_what_only_an_application_decides(tag: str, tmp_path: Path) -> None:
+    for name in ("network", "transport", "base_url", "_own", "own", "list", "paramstyle", "connect"):
+        found = problems(tag, EXAMPLES[tag] | {name: "x"}, directory=tmp_path)
+        assert found[0].code == "unknown_field"
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        (tag, name)
+        for tag in EXAMPLES
+        for name in EXAMPLES[tag]
+        if "env" in str(EXAMPLES[tag][name]) and name != "headers"
+    ],
+)
+@pytest.mark.parametrize(
+    "literal", ["taint", {"env": "x y"}, {"env": "KEY", "x": 1}, {"value": "taint"}, ["taint"], 5, None, {"env": ""}]
+)
+def test_secrets_are_named(tag: str, name: str, literal: Any, tmp_path: Path) -> None:
+    found = problems(tag, EXAMPLES[tag] | {name: literal}, directory=tmp_path)
+    assert {each.code for each in found} == {"literal_secret"}
+    assert found[0].path.startswith(f"$.destinations.email.options.{name}")
+    assert 'use {"env": "NAME"}' in found[0].hint
+
+
+def test_headers_that_carry_secrets() -> None:
+    for name in ("Authorization", "X-Api-Key", "x-auth-token", "Cookie"):
+        found = problems("http", {"url": "https://a.example", "headers": {name: "taint"}})
+        assert found[0].code == "literal_secret"
+    built: Any = build_destination("email", define("http"), environ=ENVIRON)
+    assert built.headers["x-key"].reveal() == "key-taint"
+
+
+def test_secrets_that_are_not_there() -> None:
+    found = problems("segment", {"write_key": {"env": "NOPE"}})
+    assert [(each.code, each.message) for each in found] == [("missing_secret", "there is no secret NOPE")]
+
+
+def test_without_an_environ_only_our_own_variables(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "taint")
+    monkeypatch.setenv("JOURNEYS_KEY", "fine")
+    found = problems("segment", {"write_key": {"env": "AWS_SECRET_ACCESS_KEY"}}, environ=None)
+    assert found[0].code == "missing_secret"
+    assert "JOURNEYS_" in found[0].hint
+    built: Any = build_destination("email", define("segment", {"write_key": {"env": "JOURNEYS_KEY"}}))
+    monkeypatch.setenv("JOURNEYS_KEY", "rotated")
+    assert built.write_key.reveal() == "rotated"
+
+
+@pytest.mark.parametrize(
+    ("tag", "options", "code", "where"),
+    [
+        ("segment", {}, "missing_field", ".options.write_key"),
+        ("segment", {"write_key": ENV, "region": "mars"}, "wrong_value", ".options.region"),
+        ("segment", {"write_key": ENV, "region": 5}, "wrong_type", ".options.region"),
+        ("segment", {"write_key": ENV, "integrations": []}, "wrong_type", ".options.integrations"),
+        ("webhook", {"url": "http://hooks.example/"}, "wrong_value", ".options"),
+        ("webhook", {"url": "https://127.0.0.1/"}, "wrong_value", ".options"),
+        ("webhook", {"url": "https://u:p@hooks.example/"}, "wrong_value", ".options"),
+        ("webhook", {"url": 5}, "wrong_type", ".options.url"),
+        ("webhook", {"url": "https://hooks.example/", "headers": []}, "wrong_type", ".options.headers"),
+        ("webhook", {"url": "https://hooks.example/", "headers": {"a": 1}}, "wrong_type", ".options.headers.a"),
+        ("webhook", {"url": "https://hooks.example/", "headers": {"host": "x"}}, "wrong_value", ".options"),
+        ("http", {"url": "https://a.example", "retry": "x"}, "wrong_type", ".options.retry"),
+        ("http", {"url": "https://a.example", "retry": [True]}, "wrong_type", ".options.retry"),
+        ("http", {"url": "https://a.example", "form": 1}, "wrong_type", ".options.form"),
+        ("http", {"url": "https://a.example", "body": "{{ a | up }}"}, "wrong_value", ".options"),
+        ("hubspot", {"access_token": ENV, "hub_id": 1.0}, "wrong_type", ".options.hub_id"),
+        ("hubspot", {"access_token": ENV, "hub_id": True}, "wrong_type", ".options.hub_id"),
+        ("braze", {"api_key": ENV, "endpoint": "evil.example"}, "wrong_value", ".options.endpoint"),
+        ("smtp", {"host": "127.0.0.1", "sender": "a@b.example"}, "wrong_value", ".options"),
+        ("smtp", {"host": "mail.example", "sender": "a@b.example", "security": "none"}, "wrong_value", ".options"),
+        ("twilio", {"account_sid": "x", "auth_token": ENV, "sender": "+491"}, "wrong_value", ".options.account_sid"),
+        ("record", {"x": 1}, "unknown_field", ".options.x"),
+        ("function", {}, "needs_application", ".type"),
+        ("csv", {"path": "vip.csv"}, "needs_application", ".options.path"),
+        ("sql", {"database": "x.db", "table": "vip"}, "needs_application", ".options.database"),
+        ("webhok", {}, "unknown_type", ".type"),
+    ],
+)
+def test_problems(tag: str, options: Any, code: str, where: str) -> None:
+    found = problems(tag, options)
+    assert [(each.code, each.path) for each in found] == [(code, f"$.destinations.email{where}")]
+
+
+def test_hints() -> None:
+    assert problems("webhok", {})[0].hint == "did you mean 'webhook'?"
+    assert (
+        "did you mean 'eu'?" in problems("segment", {"write_key": ENV, "region": "ue"})[0].hint + "did you mean 'eu'?"
+    )
+    assert "functions={'email': …}" in problems("function", {})[0].hint
+
+
+def test_lists_are_told_on_both_sides(tmp_path: Path) -> None:
+    for tag in ("csv", "sql", "mailchimp"):
+        assert problems(tag, is_list=False, directory=tmp_path)[0].path == "$.destinations.email.list"
+    for tag in ("segment", "slack", "smtp", "braze"):
+        assert problems(tag, is_list=True)[0].message == f"the type {tag!r} keeps no list"
+    for tag in ("record", "webhook", "http"):
+        built = build_destination("ads", define(tag, is_list=True), environ=ENVIRON)
+        assert isinstance(built, ListDestination)
+    function = build_destination("ads", define("function", is_list=True), environ={}, functions={"ads": print})
+    assert isinstance(function, ListDestination)
+
+
+@pytest.mark.parametrize("name", ["../vip.csv", "/etc/passwd", "", ".", "a/../..", "a\0b", 5, None, "link/vip.csv"])
+def test_files_stay_in_the_directory(name: Any, tmp_path: Path) -> None:
+    inside = tmp_path / "lists"
+    inside.mkdir()
+    (inside / "link").symlink_to(tmp_path)
+    for tag, key in (("csv", "path"), ("sql", "database")):
+        found = problems(tag, EXAMPLES[tag] | {key: name}, directory=inside)
+        assert found[0].path == f"$.destinations.email.options.{key}"
+
+
+def test_built_lists_work(tmp_path: Path) -> None:
+    built: Any = build_destinations({"a": define("csv"), "b": define("sql")}, environ={}, directory=tmp_path)
+    for each in built.values():
+        each.deliver_batch([listed("add", "u1", email="a@x.example")])
+    assert isinstance(built["a"], CSVFile)
+    assert isinstance(built["b"], SQLTable)
+    assert (tmp_path / "lists" / "vip.csv").read_text() == "profile,email\nu1,a@x.example\n"
+
+
+def test_functions_come_from_the_application() -> None:
+    got: list[Delivery] = []
+    function = build_destination("email", define("function", {}), environ={}, functions={"email": got.append})
+    assert isinstance(function, Function)
+    function.deliver(delivery())
+    assert got == [delivery()]
+
+
+def test_all_problems_at_once() -> None:
+    with pytest.raises(InvalidDefinition) as told:
+        build_destinations(
+            {
+                "a": define("webhok", {}),
+                "b-c": define("segment", {"write_key": "taint", "regoin": "eu"}),
+                "fine": define("record"),
+            },
+            environ={},
+        )
+    assert [each.path for each in told.value.problems] == [
+        "$.destinations.a.type",
+        '$.destinations["b-c"].options.regoin',
+        '$.destinations["b-c"].options.write_key',
+    ]
+
+
+def test_the_application_s_network_is_used() -> None:
+    built = build_destination(
+        "email", define("webhook", {"url": "http://127.0.0.1/"}), environ={}, network=Network(http=True, private=True)
+    )
+    assert isinstance(built, Webhook)
+    assert built.network.private
+
+
+# --------------------------------------------------------------------------------------------------------- plug-ins
+
+
+@attrs.frozen(eq=False, slots=False)
+class Pigeon(Adapter):
+    """Somebody else's vendor."""
+
+    key: Secret = attrs.field(converter=secret, metadata=SECRET)
+    loft: str = attrs.field(default="north", kw_only=True)
+
+    def request(self, delivery: Delivery) -> Request:
+        return json_request("POST", f"https://{self.loft}.pigeons.example/", delivery.payload, {"x-key": self.key})
+
+
+def owl(options: Any, environ: Any) -> Record:
+    if options:
+        raise InvalidDefinition([Problem("owl", "$", "owls take nothing")])
+    return Record()
+
+
+@pytest.fixture
+def plugged(monkeypatch) -> None:
+    points = [
+        importlib.metadata.EntryPoint("pigeon", f"{__name__}:Pigeon", "journeys.destinations"),
+        importlib.metadata.EntryPoint("owl", f"{__name__}:owl", "journeys.destinations"),
+        importlib.metadata.EntryPoint("record", f"{__name__}:Pigeon", "journeys.destinations"),
+        importlib.metadata.EntryPoint("broken", "no.such.module:X", "journeys.destinations"),
+    ]
+
+    def entry_points(*, group: str, name: str | None = None) -> list[Any]:
+        assert group == "journeys.destinations"
+        return [each for each in points if name in (None, each.name)]
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+
+
+@pytest.mark.usefixtures("plugged")
+def test_plug_ins() -> None:
+    built: Any = build_destination("email", define("pigeon", {"key": ENV, "loft": "south"}), environ=ENVIRON)
+    trial = built.test(delivery())
+    assert (trial.requests[0].url, trial.requests[0].headers["x-key"]) == ("https://south.pigeons.example/", "[secret]")
+    assert problems("pigeon", {"key": "taint"})[0].code == "literal_secret"
+    assert problems("pigeom", {})[0].hint == "did you mean 'pigeon'?"
+    assert isinstance(build_destination("email", define("owl", {}), environ={}), Record)
+    assert problems("owl", {"x": 1})[0].code == "owl"
+    assert problems("broken", {})[0].code == "plugin_failed"
+    assert isinstance(build_destination("email", define("record"), environ={}), Record)  # built-in types come first
+
+
+# ----------------------------------------------------------------------------------------------------------- façade
+
+
+def test_the_facade_only_re_exports() -> None:
+    assert sorted(public.__all__) == sorted(set(public.__all__))
+    assert {kind.__name__ for kind in TYPES.values()} <= set(public.__all__)
+    assert all(hasattr(public, name) for name in public.__all__)
+
+
+def test_every_vendor_cites_its_reference() -> None:
+    import sys
+
+    for kind in TYPES.values():
+        module = sys.modules[kind.__module__]
+        if issubclass(kind, Adapter) and kind is not HTTP:
+            assert "http" in (module.__doc__ or "") or "RFC" in (module.__doc__ or ""), module.__name__
+        assert kind.__doc__
+
+
+def test_a_track_payload_is_what_the_format_says() -> None:
+    assert TRACK.keys() == {
+        "type",
+        "event",
+        "userId",
+        "messageId",
+        "timestamp",
+        "context",
+        "integrations",
+        "properties",
+    }
