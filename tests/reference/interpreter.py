@@ -1,7 +1,40 @@
 """The naive interpreter: calls in, the trace out (T, P, O1, O2, O5, O7; format: Traces)."""
 
-# CHOICES
-# TODO
+# CHOICES: where the contract says little, what is done here.
+#
+# T5, T8   With lateness the watermark moves when an input raises the greatest timestamp, also an unwanted or duplicate
+#          one. Then what waits at or before it is applied, then every deadline at or before it fires. An input at the
+#          very watermark is late: so I8 is promised to moves of less than L; with equal timestamps a move of exactly L
+#          can be seen. `finish` applies what still waits, in order. A missing messageId sorts as empty text.
+# T6, E6   An entry that is armed again at t is armed for the events at t already (as C10 says of conditions).
+# P2       `alias` of an anonymous id that is linked to another user links nothing; of a user id that was aliased
+#          before it goes on from the end of its chain. Duplicates are looked for in both profiles before a link: then
+#          the whole input is ignored, the link too. An input that links is never unwanted (O7), and counts (clock,
+#          mark, n), as an alias always does. Late is what is before either clock.
+# P2       "One identifier value" of two instances includes having none; a completed V1 instance that has not exited
+#          counts as one of the two. Branches already taken stay taken in an instance; a sticky split that is met
+#          after a merge hashes the new profile id (S6: a pure function). `anonymous_id` after a merge is the one seen
+#          at the later instant, on a tie the user's own. Merged ends are remembered for E8 like others.
+# P3, C10  null is a value (`equals` null may be true, a mapped null is sent), only `exists` calls it absent.
+# P5       Two values with one text (1 and "1"): the booleans, then numbers, then texts. Whole floats are ints.
+#          An absent unique_list is absent, not an empty list.
+# format   The longest name first, and a shorter one if the rest of the path is not found under the longer.
+# C1       `{"context": ..}` is absent in audiences, computed traits and entries.
+# E8, O2   Ends and messageIds are remembered while `instant + dedupe_window > now`. E8's end is the latest of the
+#          key (journey, identifier value), V2 completion included.
+# E9       Room is looked for last, when all else allows the entry.
+# S7       A restart that is ignored changes no context. The goal, X1 and S7 see late events too.
+# S9       On leaving, lists are left in the order of step keys.
+# O2       A duplicate fires no deadline by itself (it could not be seen), and its mark is not renewed.
+# O7       A context condition names its event, a `{"context": ..}` value does not. identify, group and alias are
+#          never unwanted. A paused journey names its events. A profile made by an unwanted event has its clock there,
+#          and its V1 entries are looked at.
+# format   Without an instant to go to: the greatest timestamp (of any valid call) plus the longest max_age of the
+#          published journeys. `default` in a template stands for absent values, not for empty ones; JSON in a template
+#          is compact, 1.0 as 1.
+#
+# Not here: O4 (the graphs are small), D, V2 to V6, clocks and skew of live inputs (T3), the `destinations` of audiences
+# and computed traits, backfilled events (C4, so `historical` changes nothing), retention.
 
 from __future__ import annotations
 
@@ -10,7 +43,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .calls import event_of, problem, wanted_events, writes_of
-from .clock import instant, parse_duration, plus
+from .clock import Duration, instant, parse_duration, plus
 from .machine import Journeys
 from .profiles import Profile
 
@@ -49,13 +82,13 @@ class World:
         self.last = max(self.last, timestamp)
         self.kept.append((timestamp, call.get("messageId") or "", self.arrivals, copy.deepcopy(call)))
         if self.lateness.exact or self.lateness.months:
-            self.raise_watermark(plus(self.last, self.lateness.__class__(-self.lateness.months, -self.lateness.exact)))
+            self.raise_watermark(plus(self.last, Duration(-self.lateness.months, -self.lateness.exact)))
         else:
             self.release(None)
 
     def advance(self, to: int) -> None:
         """No further input at or before `to`, less what is allowed (T5, T8)."""
-        self.raise_watermark(plus(to, self.lateness.__class__(-self.lateness.months, -self.lateness.exact)))
+        self.raise_watermark(plus(to, Duration(-self.lateness.months, -self.lateness.exact)))
 
     def raise_watermark(self, to: int) -> None:
         before = self.watermark
@@ -80,8 +113,8 @@ class World:
         """Apply what waits, in the order of (timestamp, messageId, arrival), up to `to`."""
         ready = sorted(one for one in self.kept if to is None or one[0] <= to)
         self.kept = [one for one in self.kept if one not in ready]
-        for timestamp, _, arrival, call in ready:
-            self.apply(call, timestamp, arrival)
+        for timestamp, _, _, call in ready:
+            self.apply(call, timestamp)
 
     def fire(self, to: int) -> None:
         for profile in self.profiles():
@@ -92,7 +125,7 @@ class World:
 
     # --- one input as one unit (O2) -----------------------------------------------------------------
 
-    def apply(self, call: Json, timestamp: int, arrival: int) -> None:
+    def apply(self, call: Json, timestamp: int) -> None:
         event = event_of(call, timestamp)
         link = self.link_of(call)
         if event is not None and event.name not in self.wanted and link is None:
@@ -114,7 +147,7 @@ class World:
         profile = self.join(call, link, profile, other, at)
         profile.clock = at
         if call.get("anonymousId") is not None:
-            profile.seen = (arrival, call["anonymousId"])
+            profile.seen = (at, call["anonymousId"])
         number = profile.accepted
         profile.accepted += 1
         if mark is not None:
@@ -140,7 +173,7 @@ class World:
         at = timestamp if self.watermark is None else max(timestamp, self.watermark)
         profile = self.make(call, at)
         if call.get("anonymousId") is not None:
-            profile.seen = (0, call["anonymousId"])
+            profile.seen = (at, call["anonymousId"])
         self.machine.settle(profile, at)
 
     def is_duplicate(self, profile: Profile, mark: str, at: int) -> bool:

@@ -68,7 +68,7 @@ class Profile:
     user_id: str | None
     anonymous_id: str | None
     clock: int
-    seen: tuple[int, str] | None = None  # when (by arrival) and as whom it was last seen anonymously
+    seen: tuple[int, str] | None = None  # when and as whom it was last seen anonymously
     traits: dict[str, tuple[int, Any]] = field(default_factory=dict)  # MISSING: removed
     history: list[Event] = field(default_factory=list)  # by (timestamp, arrival)
     instances: list[Instance] = field(default_factory=list)  # by entry, also those that have ended
@@ -113,8 +113,8 @@ class Profile:
         self.clock = max(self.clock, other.clock)
         self.accepted += other.accepted
         self.entered |= other.entered
-        if other.seen is not None:
-            self.seen = max(other.seen, self.seen or other.seen)
+        if other.seen is not None and (self.seen is None or other.seen[0] > self.seen[0]):
+            self.seen = other.seen
         younger, kept = [], set()
         for one in self.instances:
             if one.inside:
