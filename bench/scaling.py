@@ -14,6 +14,9 @@ from bench.options import Options
 from bench.workload import Call, iso, make
 from journeys import Evaluator, Settings
 
+#: events of one run on one profile: fewer than the restarts that a hold allows
+_EVENTS = 90
+
 
 def journeys(options: Options) -> list[Figure]:
     """A thousand journeys, of which an event concerns one, against that one alone."""
@@ -69,14 +72,14 @@ def _filled(size: int) -> Evaluator:
     return kept
 
 
-def _restart(user: str, second: int, message: str) -> Call:
+def _restart(user: str, second: int, message: str, cart_id: str = "") -> Call:
     return {
         "type": "track",
         "event": "Cart Modified",
         "userId": user,
         "messageId": message,
         "timestamp": iso(3_600_000 + second * 1_000),
-        "properties": {"cart_id": f"c{user[1:]}", "value": 80.5},
+        "properties": {"cart_id": cart_id or f"c{user[1:]}", "value": 80.5},
     }
 
 
@@ -84,39 +87,23 @@ def profile(options: Options) -> list[Figure]:
     """One event that concerns one of a profile's 10,000 live instances, by identifier, against a profile with one."""
     most = 10_000 if not options.quick else 1_000
     sizes = [1, *(size for size in (10, 100, 1_000) if size < most), most]
-    count = 200
     options.say(f"scaling: one profile with up to {most:,} live instances")
-    filled = {size: _one_profile(size) for size in sizes}
+    large = {size: _one_profile(size) for size in sizes if size > 100}
     turn = iter(range(1, 1_000_000))
 
     def events(size: int) -> Callable[[], Any]:
-        rng = random.Random(options.seed)
-        now = next(turn) * 100
-        calls = [
-            {
-                "type": "track",
-                "event": "Cart Modified",
-                "userId": "u",
-                "messageId": f"{now}-{index}",
-                "timestamp": iso(3_600_000 + now + index),
-                "properties": {"cart_id": f"c{rng.randrange(size)}", "value": 80.5},
-            }
-            for index in range(min(count, 90 * size) if size > 1 else 10)
-        ]
-        kept = filled[size]
-        if size == 1:  # one hold starts again a hundred times at most: a fresh one for each few events
-            kept = filled[size] = _one_profile(1)
-        return lambda: [kept.feed_many(calls[start : start + 10]) for start in range(0, len(calls), 10)]
+        kept = large[size] if size in large else _one_profile(size)  # a hold starts again a hundred times at most
+        rng, now = random.Random(options.seed), next(turn) * 100
+        calls = [_restart("u", now, f"{now}-{number}", f"c{rng.randrange(size)}") for number in range(_EVENTS)]
+        return lambda: [kept.feed(call) for call in calls]
 
     def variant(size: int) -> Variant:
         return Variant(f"{size}", lambda: events(size))
 
     timings = compare(variant(1), [variant(size) for size in sizes[1:]], options.runs)
-    for size in sizes[1:]:  # the profile with one got ten events a run
-        share = 10 / min(count, 90 * size)
-        timings[f"{size}"].ratios = [ratio * share for ratio in timings[f"{size}"].ratios]
-    found = figure(f"one event of a profile with {most:,} live instances against one with 1", timings[f"{most}"], 20)
-    found.details["growth"] = {f"{size}": timings[f"{size}"].ratio for size in sizes}
+    name = f"one event of a profile with {most:,} live instances against one with 1"
+    found = figure(name, timings[f"{most}"], 20, events=_EVENTS)
+    found.details["growth"] = _growth({size: timings[f"{size}"] for size in sizes})
     return [found]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _INSTANT = re.compile(
@@ -45,7 +45,7 @@ def parse_instant(text: object, *, dates: bool = False) -> int | None:
         local = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     except ValueError:
         return None
-    at = micros(local.replace(tzinfo=timezone.utc)) + int((fraction or "")[:6].ljust(6, "0"))
+    at = micros(local.replace(tzinfo=UTC)) + int((fraction or "")[:6].ljust(6, "0"))
     if offset and offset != "Z":
         digits = offset[1:].replace(":", "").ljust(4, "0")
         if int(digits[:2]) > 23 or int(digits[2:]) > 59:
@@ -131,12 +131,11 @@ def zone(name: object) -> ZoneInfo | None:
 
 def next_local(at: int, clock: str, weekdays: list[str] | None, where: ZoneInfo) -> int:
     """The first such local time not before `at`; a gap is read with the offset before it (S2)."""
-    parts = [int(part) for part in clock.split(":")]
-    hands = time(*parts)
+    hands = time.fromisoformat(clock)
     start: date = moment(at).astimezone(where).date() - timedelta(days=2)
     found = []
     for day in (start + timedelta(days=n) for n in range(20)):
         if weekdays is None or WEEKDAYS[day.weekday()] in weekdays:
             local = datetime.combine(day, hands, tzinfo=where)  # fold=0: the first, or the offset before the gap
-            found.append(micros(local.astimezone(timezone.utc)))
+            found.append(micros(local.astimezone(UTC)))
     return min(one for one in found if one >= at)

@@ -80,7 +80,9 @@ def difference(want: Sequence[Json], got: Sequence[Json]) -> str | None:
     return None
 
 
-def check(run: Simulate, seeds: Iterable[int], kind: Kind | None = None, count: int = 80) -> Iterator[tuple[Case, str | None]]:
+def check(
+    run: Simulate, seeds: Iterable[int], kind: Kind | None = None, count: int = 80
+) -> Iterator[tuple[Case, str | None]]:
     """Each seed's case and its first difference, for a callable (space, calls, until) -> records."""
     for seed in seeds:
         one = case(seed, kind, count)
@@ -95,7 +97,10 @@ def command_runner(command: str, timeout: float) -> Simulate:
             folder = Path(name)
             (folder / "space.json").write_text(json.dumps(space), encoding="utf-8")
             (folder / "events.ndjson").write_text("".join(json.dumps(call) + "\n" for call in calls), encoding="utf-8")
-            quoted = {key: shlex.quote(str(folder / file)) for key, file in (("space", "space.json"), ("events", "events.ndjson"))}
+            quoted = {
+                key: shlex.quote(str(folder / file))
+                for key, file in (("space", "space.json"), ("events", "events.ndjson"))
+            }
             line = command.format(**quoted) + (f" --until {until}" if until is not None else "")
             done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=timeout)
         if done.returncode:

@@ -81,8 +81,7 @@ def in_window(condition: Json, timestamp: int, now: int) -> bool:
 
 def _counted(condition: Json, view: View, now: int) -> bool:
     number = sum(
-        in_window(condition, event.timestamp, now) and matches(condition, event, view, now)
-        for event in view.history
+        in_window(condition, event.timestamp, now) and matches(condition, event, view, now) for event in view.history
     )
     ((how, wanted),) = (condition.get("count") or {"at_least": 1}).items()
     return bool(

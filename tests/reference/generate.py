@@ -15,7 +15,14 @@ Kind = Literal["event-triggered", "everything"]
 KINDS: tuple[Kind, ...] = ("event-triggered", "everything")
 V2_STEPS = ["delay", "delay", "hold_until", "hold_until", "send_to_destination", "send_to_destination", "data_split"]
 V2_STEPS += ["randomized_split", "true_false_split"]
-V1_STEPS = ["wait_for_condition", "wait_for_condition", "multi_branch_split", "multi_branch_split", "show_ad", "show_ad"]
+V1_STEPS = [
+    "wait_for_condition",
+    "wait_for_condition",
+    "multi_branch_split",
+    "multi_branch_split",
+    "show_ad",
+    "show_ad",
+]
 V1_STEPS += ["send_message"]
 OPEN = ("wait_for_condition", "multi_branch_split", "hold_until", "delay")
 
@@ -121,7 +128,7 @@ class JourneyMaker:
 
     def randomized_split(self) -> Json:
         rng = self.rng
-        parts = pick(rng, [[50, 50], [33.33, 33.33, 33.34], [10, 90], [100], [0.07, 99.93], [25, 25, 50]])
+        parts: list[float] = pick(rng, [[50, 50], [33.33, 33.33, 33.34], [10, 90], [100], [0.07, 99.93], [25, 25, 50]])
         branches = [{"name": self.name(), "percent": part, "next": self.follow()} for part in parts]
         return {"branches": branches, "sticky": chance(rng, 0.4)}
 

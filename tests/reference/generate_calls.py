@@ -33,7 +33,9 @@ class Calls:
         self.gaps = pick(rng, [[0, 10, 10, 20], [0, 0, 10, 10, 20, 30, 60, 120, 360, 600], [0, 10, 60, 1440, 2880]])
         if sum(one.months > 0 for one in self.durations) >= 2:
             self.gaps = pick(rng, [[0, 10, 60, 1440, 1440, 2880], [0, 10, 720]])
-            self.now = self.begin = instant(pick(rng, ["2026-01-28T18:00:00Z", "2026-03-29T12:00:00Z", "2027-12-30T00:00:00Z"]))
+            self.now = self.begin = instant(
+                pick(rng, ["2026-01-28T18:00:00Z", "2026-03-29T12:00:00Z", "2027-12-30T00:00:00Z"])
+            )
         self.late = 0.06 if chance(rng, 0.8) else 0.3
 
     # --- values -------------------------------------------------------------------------------------
@@ -118,7 +120,10 @@ class Calls:
 
     def body(self) -> Json:
         rng = self.rng
-        kind = pick(rng, ["track"] * 14 + ["identify"] * 4 + (["page", "screen", "group", "alias", "alias"] if self.linking else []))
+        kind = pick(
+            rng,
+            ["track"] * 14 + ["identify"] * 4 + (["page", "screen", "group", "alias", "alias"] if self.linking else []),
+        )
         if kind == "track":
             return {"type": kind, "event": pick(rng, self.names), "properties": self.properties()}
         if kind == "identify":
@@ -130,7 +135,11 @@ class Calls:
             previous = pick(rng, [pick(rng, self.users), pick(rng, self.strangers), pick(rng, self.strangers), unknown])
             return {"type": kind, "previousId": previous}
         named = {"name": pick(rng, ["Home", "red-1"])} if chance(rng, 0.8) else {}
-        return {"type": kind, **named, "properties": {"value": pick(rng, [5, 120]), **({"page_name": "own"} if chance(rng, 0.3) else {})}}
+        return {
+            "type": kind,
+            **named,
+            "properties": {"value": pick(rng, [5, 120]), **({"page_name": "own"} if chance(rng, 0.3) else {})},
+        }
 
     def one(self) -> None:
         rng = self.rng

@@ -41,7 +41,9 @@ class Conditions:
     def constant_filter(self, path: str) -> Json:
         """An operator and a constant, both mostly of the kind of values that the path has."""
         rng = self.rng
-        op = pick(rng, ["exists", "not_exists", "equals", "equals", "not_equals", "equals_any_of", "typed", "typed", "typed"])
+        op = pick(
+            rng, ["exists", "not_exists", "equals", "equals", "not_equals", "equals_any_of", "typed", "typed", "typed"]
+        )
         if op in ("exists", "not_exists"):
             return {"op": op}
         if op == "typed":
@@ -69,7 +71,9 @@ class Conditions:
 
     def typed(self, path: str) -> Json:
         rng = self.rng
-        kind = {"value": "number", "age": "number", "groups.g1.size": "number", "due": "date", "renewal": "date"}.get(path, "text")
+        kind = {"value": "number", "age": "number", "groups.g1.size": "number", "due": "date", "renewal": "date"}.get(
+            path, "text"
+        )
         if path.startswith("ct"):
             kind = pick(rng, ["number", "number", "date", "text"])
         if path == "tags" or chance(rng, 0.1):
@@ -92,7 +96,20 @@ class Conditions:
         path = pick(rng, ["value", "value", "cart_id", "plan", "item.sku", "due", "due", "tags", "tags.0"])
         if references and chance(rng, 0.35):
             reference = pick(rng, references)
-            op = pick(rng, ["equals", "equals", "not_equals", "less_than", "greater_than_or_equal", "contains", "starts_with", "before_date", "after_date"])
+            op = pick(
+                rng,
+                [
+                    "equals",
+                    "equals",
+                    "not_equals",
+                    "less_than",
+                    "greater_than_or_equal",
+                    "contains",
+                    "starts_with",
+                    "before_date",
+                    "after_date",
+                ],
+            )
             return {"property": path, "op": op, "value": reference}
         return {"property": path, **self.constant_filter(path)}
 
@@ -102,7 +119,7 @@ class Conditions:
         references += [{"context": one} for one in context or []] * 2
         if first:
             references = [{"first": path} for path in ("cart_id", "value", "plan", "item.sku", "due")] * 3
-        found = []
+        found: list[Json] = []
         while len(found) < 3 and chance(rng, often):
             found.append(self.filter(references=references if self.everything or first else None))
         return found
@@ -169,7 +186,12 @@ class Conditions:
         path = pick(rng, [*paths, "renewal", "renewal", *(one["key"] for one in self.computed)])
         if self.everything and chance(rng, 0.15):
             other = pick(rng, paths)
-            return {"type": "trait", "trait": path, "op": pick(rng, ["equals", "not_equals", "less_than", "before_date"]), "value": {"trait": other}}
+            return {
+                "type": "trait",
+                "trait": path,
+                "op": pick(rng, ["equals", "not_equals", "less_than", "before_date"]),
+                "value": {"trait": other},
+            }
         return {"type": "trait", "trait": path, **self.constant_filter(path)}
 
     def funnel(self, context: list[list[str]] | None) -> Json:
@@ -189,7 +211,9 @@ class Conditions:
         made: Json = {"key": f"ct{number}", "type": kind, "event": self.words.event(), "where": self.where(often=0.3)}
         if kind != "event_counter":
             numeric = kind in ("sum", "average", "minimum", "maximum")
-            made["property"] = "value" if numeric else pick(rng, ["value", "cart_id", "plan", "due", "item.sku", "tags"])
+            made["property"] = (
+                "value" if numeric else pick(rng, ["value", "cart_id", "plan", "due", "item.sku", "tags"])
+            )
         if chance(rng, 0.6):
             made["within"] = self.words.window()
         self.computed.append(made)

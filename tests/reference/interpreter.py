@@ -202,10 +202,10 @@ class World:
 
     def make(self, call: Json, at: int) -> Profile:
         user, anonymous = call.get("userId"), call.get("anonymousId")
-        if user is None:
-            assert anonymous is not None
+        if user is None and anonymous is not None:
             user = self.user_of.get(anonymous)
         if user is None:
+            assert anonymous is not None
             profile = self.anonymous[anonymous] = Profile(None, anonymous, at)
         else:
             user = self.last_user(user)

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 from .clock import next_local, parse_duration, parse_instant, plus, show, zone
-from .conditions import Event, candidates, holds, lookup, matches, trait
+from .conditions import Event, candidates, holds, matches, trait
 from .payloads import Content, activation_payload, chosen_branch, delivery_id, digest
 from .profiles import INSIDE, NEVER, Instance, Profile, Wait
-from .values import MISSING, compact, identifier_key
+from .values import MISSING, compact, identifier_key, lookup
 
 Json = dict[str, Any]
 Deadline = tuple[tuple[Any, ...], str, Any]
@@ -26,7 +26,7 @@ class Journeys:
         self.counts: dict[str, int] = {}
         settings = space.get("settings") or {}
         segment = 25 if settings.get("limits") == "segment" else 1000
-        self.max_live = settings.get("max_live_instances", segment)
+        self.max_live: int = settings.get("max_live_instances", segment)
 
     # --- records ------------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ class Journeys:
 
     def has_room(self, profile: Profile) -> bool:
         """E9: completed instances do not count."""
-        return sum(one.state == "live" for one in profile.instances) < self.max_live
+        return len([one for one in profile.instances if one.state == "live"]) < self.max_live
 
     def enter(self, profile: Profile, journey: Json, at: int, cause: str, identifier: Any, context: Json) -> None:
         """One more instance, run until every token waits or has ended (O6)."""
@@ -130,7 +130,9 @@ class Journeys:
 
     def leave_lists(self, profile: Profile, one: Instance, at: int) -> None:
         for step in sorted(one.lists):
-            self.record(profile, one, at, "list_removed", step=step, destination=one.journey["steps"][step]["destination"])
+            self.record(
+                profile, one, at, "list_removed", step=step, destination=one.journey["steps"][step]["destination"]
+            )
         one.lists.clear()
 
     def complete_if_done(self, profile: Profile, one: Instance, at: int) -> None:
@@ -272,15 +274,16 @@ class Journeys:
         payload = activation_payload(
             self.space, one.journey, one.id, step, activation, delivery, self.content(profile, context, at), at
         )
-        destination = activation["destination"]
-        self.record(
-            profile, one, at, "sent", step=step, destination=destination, delivery=delivery, payload=payload
-        )
+        to = activation["destination"]
+        self.record(profile, one, at, "sent", step=step, destination=to, delivery=delivery, payload=payload)
 
     def message(self, profile: Profile, one: Instance, key: str, step: Json, at: int) -> None:
         """S9: only to who is subscribed, unless to everyone."""
         content = self.content(profile, one.context, at)
-        if step.get("to", "subscribed") != "everyone" and content.trait(f"subscriptions.{step['channel']}") != "subscribed":
+        if (
+            step.get("to", "subscribed") != "everyone"
+            and content.trait(f"subscriptions.{step['channel']}") != "subscribed"
+        ):
             self.record(profile, one, at, "skipped", step=key, reason="not_subscribed")
             return
         delivery = delivery_id(one.id, key, 0)
@@ -302,7 +305,10 @@ class Journeys:
             self.goal(profile, one, event, at)
             if not one.inside:
                 continue
-            rule = next((rule for rule in one.journey.get("exit_rules") or [] if self.exits(profile, one, rule, event, at)), None)
+            rule = next(
+                (rule for rule in one.journey.get("exit_rules") or [] if self.exits(profile, one, rule, event, at)),
+                None,
+            )
             if rule is not None:
                 self.exit(profile, one, at, rule, event)
             elif one.state == "live":
@@ -396,14 +402,14 @@ class Journeys:
         """By brute force: all that is due, and the first instant at which each waiting condition is true."""
         found: list[Deadline] = []
         for number, one in enumerate(profile.instances):
-            for rank, (what, due) in enumerate(one.ends_at().items()):
+            for what, due in one.ends_at().items():
                 found.append(((due, 0, number, 0 if what == "exit_after" else 1, "", 0), what, one))
             for key, wait in one.waits.items():
                 if wait.due is not None:
                     found.append(((wait.due, 0, number, 2, key, 0), "wait", (one, key)))
-            for key, due in one.lists.items():
-                if due is not None:
-                    found.append(((due, 0, number, 2, key, 0), "remove", (one, key)))
+            for key, removal in one.lists.items():
+                if removal is not None:
+                    found.append(((removal, 0, number, 2, key, 0), "remove", (one, key)))
         limit = min([order[0] for order, _, _ in found] + [to])
         for number, one in enumerate(profile.instances):
             for key, index in self.open_branches(one):
@@ -420,8 +426,8 @@ class Journeys:
                     if self.may_enter_v1(profile, journey, at):
                         found.append(((at, 1, journey["key"]), "enter", journey))
                         break
-        due = [one for one in found if one[0][0] <= to]
-        return min(due, key=lambda one: one[0]) if due else None
+        reached = [one for one in found if one[0][0] <= to]
+        return min(reached, key=lambda one: one[0]) if reached else None
 
     def instants(self, profile: Profile, condition: Json, context: Json, to: int, *more: int) -> list[int]:
         """The candidates after the profile's clock, in order."""

@@ -44,7 +44,9 @@ def chosen_branch(journey: str, step: str, subject: str, branches: list[Json]) -
 class Content:
     """What payloads draw on, at one instant."""
 
-    def __init__(self, trait: Callable[[str], Any], context: Json, user_id: str | None, profile_id: str, seen: str | None):
+    def __init__(
+        self, trait: Callable[[str], Any], context: Json, user_id: str | None, profile_id: str, seen: str | None
+    ):
         self.trait = trait
         self.context = context
         self.profile = {
@@ -92,7 +94,14 @@ class Content:
 
 
 def activation_payload(
-    space: Json, journey: Json, instance: str, step: str | None, activation: Json, delivery: str, content: Content, at: int
+    space: Json,
+    journey: Json,
+    instance: str,
+    step: str | None,
+    activation: Json,
+    delivery: str,
+    content: Content,
+    at: int,
 ) -> Json:
     if "mapping" in activation and activation["mapping"] is not None:
         filled = {field: content.source(source) for field, source in activation["mapping"].items()}

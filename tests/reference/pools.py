@@ -18,7 +18,7 @@ class Random(Protocol):
 EVENTS = ["Cart Modified", "Checkout Started", "Order Completed", "Plan Changed", "Signed Up"]
 VIEWS = ["Page Viewed", "Screen Viewed"]
 LONG = "x" * 151
-IDENTIFIERS = ["c1", "c1", "c1", "c1", "c2", "c2", "c2", "1", 1, 1.0, True, False, 1.5, None, {"a": 1}, ["c1"], LONG, "y" * 150, ""]
+IDENTIFIERS = ["c1"] * 4 + ["c2"] * 3 + ["1", 1, 1.0, True, False, 1.5, None, {"a": 1}, ["c1"], LONG, "y" * 150, ""]
 NUMBERS = [5, 20, 50, 80.5, 120, 1, 1.0, 0, -3]
 PLANS = ["free", "pro", "team"]
 TAGS = ["red", "blue", "pro", "c1", 1]

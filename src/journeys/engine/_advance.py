@@ -126,10 +126,18 @@ class Engine:
 
     def meet(self, profile: ProfileState, timestamp: int, watermark: int) -> None:
         """An unwanted event makes a profile known; nothing else of it is kept (O7)."""
+        self.visit(profile, max(timestamp, watermark))
+        self.settle(profile)
+
+    def visit(self, profile: ProfileState, at: int) -> None:
+        """The profile's present is ``at``: for changes that are no inputs, such as a publication."""
         self.profile = profile
-        self.now = profile.clock = max(timestamp, watermark)
+        self.now = profile.clock = at
         self.unit += 1
         self.all_changed, self.changed_event, self.traits_changed = True, None, False
+
+    def settle(self, profile: ProfileState) -> None:
+        """Whatever has become true by such a change goes on (O2 5)."""
         self._outputs()
         self._conditions(None)
         profile.settle_due()
@@ -149,7 +157,7 @@ class Engine:
             marked = each.marks.get(message_id)
             if marked is not None and marked > self.plan.dedupe_window.before(at):
                 return True
-            if each.history and any(entry[1] == message_id for entry in each.history):
+            if each.history and each.has_backfilled(message_id):
                 return True
         return False
 

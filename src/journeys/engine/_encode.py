@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from journeys.engine._publishing import rebind
 from journeys.engine._state import EntryState, Instance, ProfileState, Wait
 from journeys.errors import NewerState
 from journeys.plan.plan import JourneyPlan, Plan
@@ -104,6 +105,7 @@ def _encode_instance(instance: Instance) -> list[Any]:
         instance.context,
         list(instance.lists),
         [[wait.step.key, wait.due, wait.branch, wait.count, int(wait.removal)] for wait in instance.waits],
+        instance.origin,
     ]
 
 
@@ -126,6 +128,29 @@ def _decode_instance(raw: list[Any], journey: JourneyPlan) -> Instance:
         Wait(journey.steps[key], due, branch, removal=bool(removal), count=count)
         for key, due, branch, count, removal in raw[14]
     ]
+    instance.origin = raw[15]
     instance.settle_due()
     return instance
 
+
+
+def bind(profile: ProfileState, plan: Plan) -> None:
+    """Binds a profile in memory to another compilation of its journeys; what the plan lacks is kept aside."""
+    kept = []
+    raws = profile.foreign
+    profile.foreign = []
+    for instance in profile.instances:
+        journey = plan.journeys.get((instance.plan.key, instance.plan.version))
+        if journey is None:
+            profile.foreign.append(_encode_instance(instance))
+        else:
+            rebind(instance, journey)
+            kept.append(instance)
+    for raw in raws:
+        journey = plan.journeys.get((raw[0], raw[1]))
+        if journey is None or not _fits(raw, journey):
+            profile.foreign.append(raw)
+        else:
+            kept.append(_decode_instance(raw, journey))
+    profile.instances = sorted(kept, key=lambda instance: instance.order)
+    profile.settle_due()

@@ -9,6 +9,7 @@ from journeys.engine._payloads import change_list, send_activation
 from journeys.engine._state import (
     COMPLETED,
     ENDED,
+    INSIDE,
     NEVERMORE,
     REARMING,
     EntryState,
@@ -87,6 +88,7 @@ def _note_end(engine: Engine, instance: Instance) -> None:
     """Remembers the end for late entry events (E8), and when a condition entry is armed again (E6)."""
     profile, plan = engine.profile, instance.plan
     instance.status = ENDED
+    instance.expires_at = engine.now  # from now on: when it ended, for its retention
     if plan.condition is None:
         identifier = "" if instance.identifier is None else compact(normal(instance.identifier))
         ends = profile.ends
@@ -99,6 +101,9 @@ def _note_end(engine: Engine, instance: Instance) -> None:
         profile.entries[plan.key] = EntryState(REARMING, plan.reentry_after.after(engine.now))
     else:
         profile.entries[plan.label] = EntryState(NEVERMORE, NEVER)
+        waiting = profile.entries.get(plan.key)
+        if waiting is not None and waiting.status == INSIDE:  # V3: a newer version waited for this exit
+            profile.entries[plan.key] = EntryState(REARMING, engine.now)
 
 
 def forget_if_done(profile: ProfileState, instance: Instance) -> None:

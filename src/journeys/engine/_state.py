@@ -63,6 +63,7 @@ class Instance:
         "lists",
         "moves",
         "order",
+        "origin",
         "owner",
         "plan",
         "status",
@@ -75,6 +76,8 @@ class Instance:
         self, plan: JourneyPlan, owner: str, cause: str | int, identifier: Any, entered_at: int, order: int
     ) -> None:
         self.plan = plan
+        #: the version in which it entered: a migration does not change its id
+        self.origin = plan.version
         self.owner = owner
         self.cause = cause
         self.identifier = identifier
@@ -98,7 +101,7 @@ class Instance:
         if self._id is None:
             identifier = "" if self.identifier is None else compact(normal(self.identifier))
             cause = self.cause if isinstance(self.cause, str) else f"#{self.cause}"
-            self._id = derived_id(self.plan.key, str(self.plan.version), self.owner, cause, identifier)
+            self._id = derived_id(self.plan.key, str(self.origin), self.owner, cause, identifier)
         return self._id
 
     @property
@@ -141,6 +144,7 @@ class ProfileState:
         "ends",
         "entries",
         "foreign",
+        "_history_ids",
         "history",
         "id",
         "instances",
@@ -198,12 +202,19 @@ class ProfileState:
         self.outputs: dict[str, list[Any]] = {}
         #: backfilled events: [timestamp, message id, event, properties]
         self.history: list[list[Any]] = []
+        self._history_ids: set[str] = set()
         #: instances of journeys or versions that the plan does not know: kept, and left alone
         self.foreign: list[Any] = []
         self.due = NEVER
         #: where the working set has it in its queue of deadlines, and the version that its store knows
         self.scheduled = NEVER
         self.version = 0
+
+    def has_backfilled(self, message_id: str) -> bool:
+        """Whether the history has a call of this id."""
+        if len(self._history_ids) != len(self.history):
+            self._history_ids = {entry[1] or f"#{place}" for place, entry in enumerate(self.history)}
+        return message_id in self._history_ids
 
     def rename(self, key: str) -> None:
         """The anonymous profile becomes the user's: later records show the user id (P2)."""

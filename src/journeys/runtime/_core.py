@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import json
+import secrets
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from journeys._time import MAX
 from journeys.codec.strict_json import parse_json
+from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects, encode
-from journeys.engine._encode import decode_state, encode_state
+from journeys.engine._encode import bind, decode_state, encode_state
 from journeys.engine._state import ProfileState
 from journeys.errors import Conflict, InvalidCall, NewerState
 from journeys.plan.plan import Plan
@@ -49,6 +53,7 @@ class Core:
         #: profiles whose state was written by a newer version of this package: left alone (V)
         self.newer = 0
         self._stored_arrivals: set[int] = set()
+        self.tombstones = Tombstones()
 
     # calls
 
@@ -287,6 +292,111 @@ class Core:
             self.effects.take()  # another worker was there first: what is still due will be claimed again
         return last
 
+    # changes of all profiles, and of definitions
+
+    def use(self, plan: Plan) -> None:
+        """Goes on under another plan; profiles in memory are bound to it."""
+        self.plan = plan
+        self.processor.use(plan)
+        if self.exclusive:
+            for profile in self.processor.states.values():
+                bind(profile, plan)
+
+    def commit_notes(self, notes: Mapping[str, str]) -> Generator[Request, Any, None]:
+        """Stores named texts."""
+        yield ("commit", (ChangeSet(notes=dict(notes)),), {})
+
+    def walk(
+        self, change: Callable[[Engine, ProfileState], None], operation: Mapping[str, Any], note: str
+    ) -> Generator[Request, Any, None]:
+        """Changes every profile, in batches; how far it came is stored with each, so that a crash repeats nothing."""
+        processor = self.processor
+        if self.exclusive:
+            for profile in list(processor.states.values()):
+                change(processor.engine, profile)
+                processor.changed(profile)
+            yield from self._flush()
+            return
+        after: str | None = operation["after"]
+        while True:
+            keys: Sequence[str] = yield ("walk", (after, ADVANCE_BATCH), {})
+            if not keys:
+                return
+            try:
+                yield from self._load(keys)
+                for profile in list(processor.states.values()):
+                    change(processor.engine, profile)
+                    processor.changed(profile)
+                yield from self._commit(None, notes={note: json.dumps({**operation, "after": keys[-1]})})
+            except Conflict:
+                self.effects.take()
+                continue
+            after = keys[-1]
+
+    def look(self, see: Callable[[Engine, ProfileState], None]) -> Generator[Request, Any, None]:
+        """Shows every profile as it is; nothing is changed."""
+        processor = self.processor
+        if self.exclusive:
+            for profile in list(processor.states.values()):
+                see(processor.engine, profile)
+            return
+        after: str | None = None
+        while keys := (yield ("walk", (after, ADVANCE_BATCH), {})):
+            yield from self._load(keys)
+            for profile in list(processor.states.values()):
+                see(processor.engine, profile)
+            after = keys[-1]
+
+    def apply_to(self, calls: Sequence[Any], apply: Callable[[], None]) -> Generator[Request, Any, None]:
+        """Loads the profiles of the calls, lets ``apply`` change them, and commits."""
+        if self.exclusive:
+            apply()
+            yield from self._flush()
+            return
+        yield from self._load(self._id_keys(calls))
+        apply()
+        try:
+            yield from self._commit(self.processor.watermark)
+        except Conflict:
+            self.effects.take()
+            raise
+
+    def erase(self, id_key: str) -> Generator[Request, Any, tuple[str, ...]]:
+        """Removes everything that names the person behind the id (V6)."""
+        if not self.exclusive:
+            yield from self._load([id_key])
+        processor = self.processor
+        key = processor.links.get(id_key, id_key)
+        profile = processor.states.get(key)
+        shown = {key[2:], id_key[2:]} | ({each[2:] for each in profile.linked} if profile is not None else set())
+        if self.exclusive:
+            return (yield from self._erase_here(key, profile, shown))
+        ids: Sequence[str] = yield ("erase", (key,), {"shown_ids": sorted(shown)})
+        return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
+
+    def _erase_here(
+        self, key: str, profile: ProfileState | None, shown: set[str]
+    ) -> Generator[Request, Any, tuple[str, ...]]:
+        processor = self.processor
+        id_keys = {key} | (set(profile.linked) if profile is not None else set())
+        id_keys |= {each for each, leads_to in processor.links.items() if leads_to == key}
+        for each in id_keys:
+            processor.states.pop(each, None)
+            processor.links.pop(each, None)
+        processor.forget(profile, id_keys)
+        self.effects.records = [each for each in self.effects.records if each.profile not in shown]
+        yield ("erase", (key,), {"shown_ids": sorted(shown)})
+        self.tombstones.add(id_keys)
+        processor.erased = self.tombstones
+        return tuple(sorted(each[2:] for each in id_keys))
+
+    def lift(self, id_key: str) -> Generator[Request, Any, bool]:
+        """Forgets that an id was erased."""
+        if self.exclusive:
+            return self.tombstones.discard(id_key)
+        lifted: bool = yield ("lift", (id_key,), {})
+        return lifted
+
     def states_of(self, id_keys: Iterable[str]) -> Generator[Request, Any, list[ProfileState]]:
         """The profiles that the id keys lead to, as they are: nothing happens to them."""
         if self.exclusive:
@@ -296,6 +406,33 @@ class Core:
         loaded: Loaded = yield ("load", (sorted(id_keys),), {})
         stored = {each.key: each for each in loaded.profiles.values()}
         return [decode_state(each.state, self.plan) for each in stored.values()]
+
+
+class Tombstones:
+    """Which id keys were erased, as hashes with a key that was drawn for this process: they name nobody (V6)."""
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_bytes(32)
+        self._hashes: set[bytes] = set()
+
+    def _hash(self, id_key: str) -> bytes:
+        return blake2b(id_key.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
+
+    def add(self, id_keys: Iterable[str]) -> None:
+        """These are erased."""
+        self._hashes.update(map(self._hash, id_keys))
+
+    def discard(self, id_key: str) -> bool:
+        """This one is not erased any more; says whether it was."""
+        found = self._hash(id_key) in self._hashes
+        self._hashes.discard(self._hash(id_key))
+        return found
+
+    def __contains__(self, id_key: object) -> bool:
+        return isinstance(id_key, str) and self._hash(id_key) in self._hashes
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
 
 
 def _as_waiting(entry: tuple[int, str, int, Mapping[str, Any]]) -> Waiting:

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from journeys.engine import _advance
-from journeys.engine._advance import Engine
+from journeys.engine._advance import Engine, write_traits
 from journeys.engine._effects import Effects
+from journeys.engine._identity import merge
+from journeys.engine._publishing import backfill
 from journeys.engine._state import ProfileState
 from journeys.errors import InvalidCall
 from journeys.plan.plan import Plan
@@ -40,7 +42,8 @@ class Processor:
         #: profile key -> state, id key -> profile key (P2)
         self.states: dict[str, ProfileState] = {}
         self.links: dict[str, str] = {}
-        self.erased: frozenset[str] | set[str] = frozenset()
+        #: which id keys are erased (V6)
+        self.erased: Any = frozenset()
         #: (T5); -1 while there is none
         self.watermark = -1
         #: the greatest timestamp of a valid call so far: a replay's watermark follows it (T8)
@@ -226,7 +229,7 @@ class Processor:
             self.states[key] = profile
         if source is not None:
             self._link(source, profile, other, rename)
-        self._changed(profile)
+        self.changed(profile)
         if answer == _advance.LATE:
             counters["late"] += 1
             return LATE
@@ -254,15 +257,68 @@ class Processor:
     def _meet(self, key: str, timestamp: int, watermark: int) -> None:
         profile = self.states[key] = ProfileState(key)
         self.engine.meet(profile, timestamp, watermark)
-        self._changed(profile)
+        self.changed(profile)
 
-    def _changed(self, profile: ProfileState) -> None:
+    def changed(self, profile: ProfileState) -> None:
+        """Notes that a profile has changed, and when it is next due."""
         due = profile.due
         if due < profile.scheduled:
             profile.scheduled = due
             heapq.heappush(self._queue, (due, next(self._count), profile))
         if self.touched is not None:
             self.touched.add(profile)
+
+    def backfill(self, call: Any) -> tuple[ProfileState | None, bool]:
+        """Remembers a call of the past (C4); answers its profile, and whether it was new."""
+        kind = _calls.call_type(call)
+        user_id, anonymous_id = _calls.ids_of(call)
+        timestamp = _calls.replay_timestamp(call)
+        _calls.check_range(timestamp, self.plan.longest_wait)
+        message_id = _calls.message_id_of(call)
+        event, content = _calls.content_of(call, kind)
+        if self.erased and self._is_erased(user_id, anonymous_id):
+            raise InvalidCall("erased", _ERASED.message)
+        key = self._key(user_id, anonymous_id)
+        source = self._source(call, kind, user_id, anonymous_id, key)
+        if source is not None:
+            profile = self._link_in_the_past(key, source)
+        else:
+            profile = self.states.get(key)
+            if profile is None:
+                profile = self.states[key] = ProfileState(key)
+        is_new = True
+        if event is not None:
+            is_new = backfill(self.engine, profile, message_id, event, content, timestamp)
+        elif kind in ("identify", "group"):
+            write_traits(profile, content, timestamp)
+        self.changed(profile)
+        return profile, is_new
+
+    def _link_in_the_past(self, key: str, source: str) -> ProfileState:
+        """Links two ids without an input: the profiles are merged at the later of their clocks (P2)."""
+        profile, linked = self.states.get(key), self.states.get(source)
+        other = rename = None
+        if profile is None and linked is not None:
+            profile, rename = linked, key
+            profile.rename(key)
+        elif profile is None:
+            profile = self.states[key] = ProfileState(key)
+        elif linked is not None:
+            other = linked
+            self.engine.visit(profile, max(profile.clock, other.clock))
+            merge(self.engine, profile, other)
+        self._link(source, profile, other, rename)
+        return profile
+
+    def forget(self, profile: ProfileState | None, id_keys: set[str]) -> None:
+        """An erased profile has no deadlines, and nothing of it waits (V6)."""
+        if profile is not None:
+            self._queue = [each for each in self._queue if each[2] is not profile]
+            heapq.heapify(self._queue)
+        kept = [each for each in self.waiting if not id_keys & set(_id_keys(each[3]))]
+        self.waiting = kept
+        heapq.heapify(self.waiting)
+        self._waiting_ids = {each for each in self._waiting_ids if each[0] not in id_keys}
 
     # lateness (T8)
 
@@ -339,7 +395,7 @@ class Processor:
                 self.engine.advance(profile, until)
                 last = max(last, self.engine.now)
             if profile.due < NEVER:
-                self._changed(profile)
+                self.changed(profile)
         return last
 
     @property
@@ -356,3 +412,8 @@ class Processor:
         if self.waiting:
             due = self.waiting[0][0] if due is None else min(due, self.waiting[0][0])
         return due
+
+
+def _id_keys(call: Mapping[str, Any]) -> list[str]:
+    fields = (("userId", "u:"), ("anonymousId", "a:"), ("previousId", "u:"), ("previousId", "a:"))
+    return [space + call[field] for field, space in fields if isinstance(call.get(field), str)]

@@ -11,14 +11,13 @@ from journeys._time import MAX, Duration, format_instant, instant_of
 from journeys.errors import InvalidDefinition, Problem
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
-from journeys.plan.compile import compile_space
-from journeys.plan.plan import Plan
-from journeys.plan.validate import validate
 from journeys.ports import Clock, Destination
 from journeys.runtime import _views as views
 from journeys.runtime._calls import Answer
-from journeys.runtime._core import Core, Request
+from journeys.runtime._core import Request
 from journeys.runtime._drive import drive
+from journeys.runtime._lifecycle import Lifecycle
+from journeys.runtime._opening import opened
 from journeys.runtime._segment import SegmentCalls
 from journeys.runtime.clocks import ManualClock, SystemClock, shifted
 from journeys.runtime.delivery import Deliverer
@@ -57,7 +56,7 @@ def with_destinations(space: Space, destinations: Mapping[str, Any]) -> Space:
     return attrs.evolve(space, destinations={**space.destinations, **missing}) if missing else space
 
 
-class Evaluator(SegmentCalls):
+class Evaluator(SegmentCalls, Lifecycle):
     """Moves people through the journeys of a space.
 
     ``space`` is a ``Space``, journeys, or a JSON document; it must be valid (``InvalidDefinition`` carries all
@@ -80,20 +79,19 @@ class Evaluator(SegmentCalls):
     ) -> None:
         given = dict(destinations or {})
         self.space = with_destinations(as_space(space), given)
-        problems = validate(self.space)
-        if problems:
-            raise InvalidDefinition(problems)
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_live = not isinstance(self.clock, ManualClock)
         self.store = MemoryStore() if store is None or store == "memory:" else open_store(store)
-        self.plan: Plan = compile_space(self.space)
         self.destinations = self._build_destinations(given)
-        self._core = Core(
-            self.plan,
-            exclusive=store is None or store == "memory:",
-            traces=trace,
-            worker=worker,
-            lease=int(lease.total_seconds() * 1_000_000),
+        self._core, self._publisher = self._drive(
+            opened(
+                self.space,
+                exclusive=store is None or store == "memory:",
+                traces=trace,
+                worker=worker,
+                lease=int(lease.total_seconds() * 1_000_000),
+                at=self.clock.now(),
+            )
         )
         self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, worker=worker)
         self._lock = threading.RLock()
@@ -279,7 +277,7 @@ class Evaluator(SegmentCalls):
         with self._lock:
             found = self._drive(self._core.states_of([key]))
             now = max(self.clock.now() if self.is_live else 0, self._core.processor.watermark)
-            return views.view(found[0], self.plan, max(now, found[0].clock)) if found else None
+            return views.view(found[0], self._core.plan, max(now, found[0].clock)) if found else None
 
     @property
     def watermark(self) -> str | None:

@@ -8,12 +8,11 @@ from typing import Any
 from journeys._time import Duration
 from journeys.errors import InvalidCall
 from journeys.model.space import Space
-from journeys.plan.compile import compile_space
 from journeys.ports import Store
 from journeys.runtime import _calls
 from journeys.runtime._calls import Answer
-from journeys.runtime._core import Core
 from journeys.runtime._drive import drive
+from journeys.runtime._opening import opened
 from journeys.runtime.spill import SortedTrace
 from journeys.runtime.stores.memory import MemoryStore
 
@@ -23,9 +22,9 @@ class Simulation:
 
     def __init__(self, space: Space, store: Store | None = None, *, worker: str = "simulate") -> None:
         self.space = space
-        self.plan = compile_space(space)
         self.store: Any = MemoryStore() if store is None else store
-        self.core = Core(self.plan, exclusive=store is None, traces=True, worker=worker, lease=60_000_000)
+        steps = opened(space, exclusive=store is None, traces=True, worker=worker, lease=60_000_000, at=0)
+        self.core, _ = drive(steps, self.store)
         self._trace = SortedTrace()
 
     def feed(self, calls: Sequence[Any], notes: Mapping[str, str] | None = None) -> list[Answer]:
@@ -40,7 +39,7 @@ class Simulation:
     def look(self, call: Any) -> Answer | None:
         """A call that was applied before: notes how late it is; answers only what it was rejected for."""
         try:
-            timestamp = _calls.check(call, self.plan.longest_wait)
+            timestamp = _calls.check(call, self.core.plan.longest_wait)
         except InvalidCall as error:
             return _calls.rejected(error)
         self.core.processor.latest = max(self.core.processor.latest, timestamp)

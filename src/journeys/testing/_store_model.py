@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from journeys.errors import Conflict
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Settled, StateChange, TraceRow, Waiting
+from journeys.ports import ChangeSet, DeadLetter, Delivery, Settled, StateChange, TraceRecord, Waiting
 
 
 @attrs.define
@@ -49,7 +49,7 @@ class StoreModel:
         self.erased: set[str] = set()
         self.mark = -1
         self.sendings: list[_Sending] = []
-        self.records: list[TraceRow] = []
+        self.records: list[TraceRecord] = []
         self.inputs: list[Waiting] = []
         self.counted: dict[str, int] = {}
         self.noted: dict[str, str] = {}

@@ -137,7 +137,6 @@ def test_a_secret_does_not_show_itself(make: Any) -> None:
         str(hidden),
         f"{hidden}",
         f"{hidden:>20}",
-        "%s" % hidden,
         repr([hidden]),
         repr({"x": hidden}),
     ]

@@ -17,108 +17,33 @@ from journeys.destinations import HTTP, SMTP, Network, Slack, Webhook
 from journeys.runtime.destinations._safety import check_url, is_public
 from tests.runtime.destinations.support import LOCAL, Server, deliver_async, deliver_sync, delivery
 
-PRIVATE_4 = [
-    "0.0.0.0",
-    "0.1.2.3",
-    "10.0.0.1",
-    "10.255.255.255",
-    "100.64.0.1",
-    "100.100.100.200",
-    "100.127.255.255",
-    "127.0.0.1",
-    "127.1.2.3",
-    "127.255.255.254",
-    "168.63.129.16",
-    "169.254.169.254",
-    "169.254.170.2",
-    "172.16.0.1",
-    "172.31.255.255",
-    "192.0.0.1",
-    "192.0.0.192",
-    "192.0.2.1",
-    "192.31.196.1",
-    "192.52.193.1",
-    "192.88.99.1",
-    "192.168.0.1",
-    "192.168.255.255",
-    "192.175.48.1",
-    "198.18.0.1",
-    "198.19.255.255",
-    "198.51.100.1",
-    "203.0.113.1",
-    "224.0.0.1",
-    "239.255.255.255",
-    "240.0.0.1",
-    "255.255.255.255",
-]
-PRIVATE_6 = [
-    "::",
-    "::1",
-    "::127.0.0.1",
-    "::ffff:127.0.0.1",
-    "::ffff:169.254.169.254",
-    "::ffff:0:127.0.0.1",
-    "64:ff9b::a9fe:a9fe",
-    "64:ff9b::7f00:1",
-    "64:ff9b:1::1",
-    "64:ff9b:1::808:808",
-    "100::1",
-    "2001::1",
-    "2001:0:7f00:1::1",
-    "2001:2::1",
-    "2001:10::1",
-    "2001:20::1",
-    "2001:db8::1",
-    "2002:7f00:1::1",
-    "2002:a9fe:a9fe::1",
-    "2002:808:808::1",
-    "2620:4f:8000::1",
-    "3fff::1",
-    "3ffe::1",
-    "4000::1",
-    "5f00::1",
-    "fc00::1",
-    "fd00:ec2::254",
-    "fd20:ce::254",
-    "fe80::1",
-    "fe80::1%eth0",
-    "fec0::1",
-    "feff::1",
-    "ff02::1",
-    "ff0e::1",
-    "2a00::5efe:a00:1",
-    "2a00::200:5efe:a00:1",
-]
-PUBLIC = [
-    "1.1.1.1",
-    "8.8.8.8",
-    "9.9.9.9",
-    "11.0.0.1",
-    "100.63.255.255",
-    "100.128.0.1",
-    "126.255.255.255",
-    "128.0.0.1",
-    "168.63.129.15",
-    "172.15.255.255",
-    "172.32.0.1",
-    "192.0.1.1",
-    "192.167.255.255",
-    "198.17.255.255",
-    "198.20.0.1",
-    "203.0.112.1",
-    "223.255.255.255",
-    "2606:4700::1111",
-    "2a00:1450:4001::200e",
-    "2001:4860:4860::8888",
-    "2001:200::1",
-    "64:ff9b::808:808",
-    "::ffff:8.8.8.8",
-]
+
+def words(text: str) -> list[str]:
+    return text.split()
 
 
-@pytest.mark.parametrize(
-    "address", PRIVATE_4 + PRIVATE_6 + ["", "x", "1.1.1", "2130706433", "0x7f000001", "::g", "1.1.1.1 "]
-)
+PRIVATE_4 = words("""
+    0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1 127.1.2.3
+    127.255.255.254 168.63.129.16 169.254.169.254 169.254.170.2 172.16.0.1 172.31.255.255 192.0.0.1 192.0.0.192
+    192.0.2.1 192.31.196.1 192.52.193.1 192.88.99.1 192.168.0.1 192.168.255.255 192.175.48.1 198.18.0.1 198.19.255.255
+    198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
+""")
+PRIVATE_6 = words("""
+    :: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:169.254.169.254 ::ffff:0:127.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b::7f00:1
+    64:ff9b:1::1 64:ff9b:1::808:808 100::1 2001::1 2001:0:7f00:1::1 2001:2::1 2001:10::1 2001:20::1 2001:db8::1
+    2002:7f00:1::1 2002:a9fe:a9fe::1 2002:808:808::1 2620:4f:8000::1 3fff::1 3ffe::1 4000::1 5f00::1 fc00::1
+    fd00:ec2::254 fd20:ce::254 fe80::1 fe80::1%eth0 fec0::1 feff::1 ff02::1 ff0e::1 2a00::5efe:a00:1
+    2a00::200:5efe:a00:1
+""")
+PUBLIC = words("""
+    1.1.1.1 8.8.8.8 9.9.9.9 11.0.0.1 100.63.255.255 100.128.0.1 126.255.255.255 128.0.0.1 168.63.129.15 172.15.255.255
+    172.32.0.1 192.0.1.1 192.167.255.255 198.17.255.255 198.20.0.1 203.0.112.1 223.255.255.255
+    2606:4700::1111 2a00:1450:4001::200e 2001:4860:4860::8888 2001:200::1 64:ff9b::808:808 ::ffff:8.8.8.8
+""")
+NO_ADDRESSES = ["", "x", "1.1.1", "2130706433", "0x7f000001", "::g", "1.1.1.1 "]
+
+
+@pytest.mark.parametrize("address", PRIVATE_4 + PRIVATE_6 + NO_ADDRESSES)
 def test_not_public(address: str) -> None:
     assert not is_public(address)
 
@@ -149,63 +74,20 @@ def spellings(address: str) -> Iterator[str]:
     yield address.replace(".", "%2e")
 
 
-NAMES = [
-    "localhost",
-    "LOCALHOST",
-    "localhost.",
-    "ip6-localhost",
-    "a.localhost",
-    "metadata.google.internal",
-    "metadata",
-    "printer.local",
-    "[::1]",
-    "[::]",
-    "[0:0:0:0:0:0:0:1]",
-    "[0000::0001]",
-    "[fe80::1]",
-    "[fe80::1%25lo]",
-    "[fe80::1%lo]",
-    "[fec0::1]",
-    "[fd00:ec2::254]",
-    "[ff02::1]",
-    "[::1%25]",
-    "127.1",
-    "127.0.1",
-    "0",
-    "0x0",
-    "00",
-    "127.0.0.1.nip.io",
-    "1.1.1.1@127.0.0.1",
-    "::1",
-]
-URLS = [
-    "http://127.0.0.1/",
-    "https:127.0.0.1",
-    "https:///127.0.0.1",
-    "https:/127.0.0.1",
-    "//127.0.0.1/",
-    "file:///etc/passwd",
-    "gopher://127.0.0.1/",
-    "ftp://127.0.0.1/",
-    "unix:///var/run/docker.sock",
-    "ws://127.0.0.1/",
-    "javascript:alert(1)",
-    "data:,x",
-    "https://user:pass@hooks.test/",
-    "https://user@127.0.0.1/",
-    "https://hooks.test@127.0.0.1/",
-    "https://127.0.0.1#@hooks.test/",
-    "https://127.0.0.1?@hooks.test/",
-    "https://127.0.0.1\\@hooks.test/",
-    "https:\\\\127.0.0.1/",
-    "https://[::1]@hooks.test/",
-    "https://hooks.test:0/",
-    "https://[::1",
-    "https://:443/",
-    "https://%31%32%37.0.0.1/",
-    "https://hooks.test%00.example/",
-    "HTTPS://127.0.0.1/",
-] + ["https://127.0.0.1 /", " https://127.0.0.1/", "https://127.0.0.1\r\nHost: x/", "https://127.0.0.1\t/", ""]
+NAMES = words("""
+    localhost LOCALHOST localhost. ip6-localhost a.localhost metadata.google.internal metadata printer.local
+    [::1] [::] [0:0:0:0:0:0:0:1] [0000::0001] [fe80::1] [fe80::1%25lo] [fe80::1%lo] [fec0::1] [fd00:ec2::254] [ff02::1]
+    [::1%25] 127.1 127.0.1 0 0x0 00 127.0.0.1.nip.io 1.1.1.1@127.0.0.1 ::1
+""")
+URLS = words(r"""
+    http://127.0.0.1/ https:127.0.0.1 https:///127.0.0.1 https:/127.0.0.1 //127.0.0.1/ file:///etc/passwd
+    gopher://127.0.0.1/ ftp://127.0.0.1/ unix:///var/run/docker.sock ws://127.0.0.1/ javascript:alert(1) data:,x
+    https://user:pass@hooks.test/ https://user@127.0.0.1/ https://hooks.test@127.0.0.1/ https://127.0.0.1#@hooks.test/
+    https://127.0.0.1?@hooks.test/ https://127.0.0.1\@hooks.test/ https:\\127.0.0.1/ https://[::1]@hooks.test/
+    https://hooks.test:0/ https://[::1 https://:443/ https://%31%32%37.0.0.1/ https://hooks.test%00.example/
+    HTTPS://127.0.0.1/ https://hooks.test/#x
+""")
+URLS += ["https://127.0.0.1 /", " https://127.0.0.1/", "https://127.0.0.1\r\nHost: x/", "https://127.0.0.1\t/", ""]
 
 
 @attrs.frozen
@@ -357,7 +239,7 @@ def test_what_the_application_allows() -> None:
     check_url("https://[2606:4700::1111]:8443/", Network())
     check_url("http://hooks.example/", Network(http=True))
     check_url("https://10.0.0.1/", Network(private=True))
-    with pytest.raises(ValueError, match="begins with https://$"):
+    with pytest.raises(ValueError, match=r"begins with https://$"):
         check_url("http://10.0.0.1/", Network(private=True))
 
 

@@ -195,7 +195,8 @@ def test_twilio_messages(server: Server, send) -> None:
     send(twilio(server, channel="whatsapp", api_key="SK1"), delivery(mapped, "mapped"))
     assert server.last.headers["authorization"] == basic("SK1", KEY)
     assert checked_form(server.last, PATH, schemas.TWILIO) == {
-        "To": "whatsapp:+491", "From": "whatsapp:+15005550006", "ContentSid": template, "ContentVariables": '{"1":"Ada"}'
+        "To": "whatsapp:+491", "From": "whatsapp:+15005550006", "ContentSid": template,
+        "ContentVariables": '{"1":"Ada"}',
     }  # fmt: skip
 
 

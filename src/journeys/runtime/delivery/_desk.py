@@ -21,6 +21,8 @@ from journeys.runtime.delivery._told import told
 from journeys.runtime.delivery.policy import DestinationPolicy
 from journeys.runtime.delivery.report import Delivered
 
+NEXT_DELIVERY = Ask("next_delivery")
+WAIT_FOR_RESULTS = Wait(None)
 #: outcomes are settled together, but no more than this many and not later than this
 _OUTCOMES, _OUTCOME_AGE = 100, SECOND
 
@@ -64,6 +66,7 @@ class Desk:
         self._settled_lanes: set[Lane] = set()
         self._oldest_outcome = 0
         self._fixed: int | None = None
+        self._counts = {"delivered": 0, "retried": 0, "dead": 0}
         self.look()
 
     def look(self) -> None:
@@ -73,7 +76,8 @@ class Desk:
             for name in names:
                 if name not in self.lanes:
                     _send.check(name, self.destinations[name], awaits=self._awaits)
-                    self.lanes[name] = Lane(name, self._policy_of(name), self._lease)
+                    is_list = _send.takes_batches(self.destinations[name])
+                    self.lanes[name] = Lane(name, self._policy_of(name), self._lease, is_list=is_list)
             self._turn = deque(self.lanes[name] for name in names)
             self._names = names
 
@@ -86,27 +90,29 @@ class Desk:
     def drain(self, slots: int, now: int | None) -> Steps[Delivered]:
         """Tries all that may be tried now, until nothing is left."""
         self._fixed = now
-        before = self._totals()
+        before = dict(self._counts)
         self._forget_dry()
         try:
-            due: int | None = yield Ask("next_delivery")
-            if due is None or due > self.now():
-                return Delivered(next_try=due)
             try:
                 while True:
+                    if not self._held:
+                        due: int | None = yield NEXT_DELIVERY
+                        if due is None or due > self.now():
+                            left: int | None = 0
+                            break
                     yield from self._fill(slots)
                     if self._under_way:
-                        waited: Waited = yield Wait(None)
+                        waited: Waited = yield WAIT_FOR_RESULTS
                         yield from self._take_in(waited)
                     elif self._outcomes:
                         yield from self._settle()
                     else:
+                        left, due = yield from self._rest()
                         break
             finally:
                 yield from self._finish()
-            delivered, retried, dead = (after - then for after, then in zip(self._totals(), before, strict=True))
-            left, next_try = yield from self._rest()
-            return Delivered(delivered=delivered, retried=retried, dead=dead, left_alone=left, next_try=next_try)
+            new = {name: count - before[name] for name, count in self._counts.items()}
+            return Delivered(**new, left_alone=left, next_try=due)
         finally:
             self._fixed = None
 
@@ -132,7 +138,7 @@ class Desk:
         for lane in self.lanes.values():
             self._put_back(lane, self.now())
         while self._under_way:
-            waited: Waited = yield Wait(None)
+            waited: Waited = yield WAIT_FOR_RESULTS
             self._judge_all(waited)
             for lane in self.lanes.values():  # a batch that was taken apart
                 self._put_back(lane, self.now())
@@ -146,36 +152,43 @@ class Desk:
         while self._under_way < slots:
             now = self.now()
             for lane in self._turn:
-                if lane.queue and lane.queue[0].start_by < now:
-                    self._put_back(lane, now)
-                if lane.may_begin(now):
-                    job = lane.begin(now)
-                    self._under_way += 1
-                    self._turn.remove(lane)
-                    self._turn.append(lane)
-                    yield Begin(job)
-                    break
-                if lane.may_claim(now):
+                if lane.queue:
+                    if lane.queue[0].start_by < now:
+                        self._put_back(lane, now)
+                    elif lane.may_begin(now):
+                        self._under_way += 1
+                        self._turn.remove(lane)
+                        self._turn.append(lane)
+                        yield Begin(lane.begin(now))
+                        break
+                elif lane.may_claim(now):
                     yield from self._claim(lane, now, slots - self._under_way)
                     break
             else:
                 return
 
     def _claim(self, lane: Lane, now: int, slots: int) -> Steps[None]:
-        destination = self.destinations.get(lane.name)
-        if destination is None:
-            lane.dry_until = now + self._poll
-            return
-        limit = lane.claim_size(now, slots, is_list=_send.takes_batches(destination))
+        """Claims for a destination that has limits, or in one go for all that have none."""
+        lanes = [lane]
+        if lane.is_free(now):
+            lanes = [each for each in self._turn if each.is_free(now) and each.may_claim(now)]
+        limit = min(each.claim_size(now, slots) for each in lanes)
         found: list[Delivery] = yield Ask(
             "claim_deliveries",
             (now, limit),
-            {"worker": self.worker, "lease": self._lease, "destinations": (lane.name,)},
+            {"worker": self.worker, "lease": self._lease, "destinations": [each.name for each in lanes]},
         )
+        now = self.now()
+        if len(found) < limit:
+            for each in lanes:
+                each.dry_until = now + self._poll
         # Where a call outlived its lease, its delivery comes a second time while the first is under way: not beside it.
         fresh = [delivery for delivery in found if delivery.id not in self._held]
         self._held.update(delivery.id for delivery in fresh)
-        lane.claimed(fresh, limit, self.now(), destination, self._poll)
+        for each in lanes:
+            its = fresh if len(lanes) == 1 else [found for found in fresh if found.destination == each.name]
+            if its:
+                each.claimed(its, now, self.destinations.get(each.name), is_full=len(found) >= limit)
 
     # what became of it
 
@@ -200,6 +213,7 @@ class Desk:
         if error is None:
             lane.circuit.succeeded(job.era)
             lane.delivered += len(job.deliveries)
+            self._counts["delivered"] += len(job.deliveries)
             for delivery in job.deliveries:
                 self._note(lane, Settled(delivery_id=delivery.id, outcome="done", at=now))
         elif isinstance(error, Rejected):
@@ -235,6 +249,7 @@ class Desk:
                 self._die(lane, delivery, reason, now)
                 continue
             lane.retried += 1
+            self._counts["retried"] += 1
             lane.will_retry(at, now)
             self._note(lane, Settled(delivery_id=delivery.id, outcome="retry", at=now, retry_at=at, error=reason))
 
@@ -245,6 +260,7 @@ class Desk:
 
     def _die(self, lane: Lane, delivery: Delivery, reason: str, now: int) -> None:
         lane.dead += 1
+        self._counts["dead"] += 1
         self._note(lane, Settled(delivery_id=delivery.id, outcome="dead", at=now, error=reason))
 
     def _put_back(self, lane: Lane, at: int) -> None:
@@ -281,7 +297,7 @@ class Desk:
         now = self.now()
         until = now + self._poll
         if may_claim:
-            due: int | None = yield Ask("next_delivery")
+            due: int | None = yield NEXT_DELIVERY
             if due is not None and due > now:
                 until = min(until, due)
             until = min(until, *(at for lane in self._turn if (at := lane.ready_at(now)) > now), until)
@@ -290,7 +306,7 @@ class Desk:
     def _rest(self) -> Steps[tuple[int | None, int | None]]:
         """What a drain leaves alone, and when there may be something to do for the next one."""
         now = self.now()
-        due: int | None = yield Ask("next_delivery")
+        due: int | None = yield NEXT_DELIVERY
         if due is None or due > now:
             return 0, due
         # What is overdue is behind a closed gate, leased to another worker, or for a destination that is not here.
@@ -305,11 +321,3 @@ class Desk:
     def _forget_dry(self) -> None:
         for lane in self.lanes.values():
             lane.dry_until = 0
-
-    def _totals(self) -> tuple[int, int, int]:
-        lanes = self.lanes.values()
-        return (
-            sum(lane.delivered for lane in lanes),
-            sum(lane.retried for lane in lanes),
-            sum(lane.dead for lane in lanes),
-        )

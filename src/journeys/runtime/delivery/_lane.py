@@ -10,7 +10,7 @@ import attrs
 
 from journeys.ports import Delivery
 from journeys.runtime.delivery import _send
-from journeys.runtime.delivery._circuit import Circuit
+from journeys.runtime.delivery._circuit import UNLIMITED, Circuit
 from journeys.runtime.delivery._tokens import Tokens
 from journeys.runtime.delivery.policy import DestinationPolicy
 from journeys.runtime.delivery.report import DestinationStatus
@@ -36,8 +36,9 @@ class Lane:
     how the last claim went, so that little is claimed in vain when the destination turns slow or fails.
     """
 
-    def __init__(self, name: str, policy: DestinationPolicy, lease: int) -> None:
+    def __init__(self, name: str, policy: DestinationPolicy, lease: int, *, is_list: bool) -> None:
         self.name = name
+        self.is_list = is_list
         self.policy = policy
         self.circuit = Circuit(policy.breaker)
         self.tokens = Tokens(policy.rate) if policy.rate is not None else None
@@ -58,23 +59,20 @@ class Lane:
     # what may be done
 
     def may_begin(self, now: int) -> bool:
-        """Whether the next call of the queue may be made."""
+        """Whether a call may be made."""
         return (
-            bool(self.queue)
-            and self.under_way < self.policy.concurrency
+            self.under_way < self.policy.concurrency
             and self.circuit.allowance(now) > 0
             and (self.tokens is None or self.tokens.available(now) > 0)
         )
 
     def may_claim(self, now: int) -> bool:
         """Whether it is worth asking the store."""
-        return (
-            not self.queue
-            and self.dry_until <= now
-            and self.under_way < self.policy.concurrency
-            and self.circuit.allowance(now) > 0
-            and (self.tokens is None or self.tokens.available(now) > 0)
-        )
+        return not self.queue and self.dry_until <= now and self.may_begin(now)
+
+    def is_free(self, now: int) -> bool:
+        """Whether nothing limits how many calls may be made: it can claim together with others."""
+        return self.tokens is None and not self.is_list and self.circuit.allowance(now) >= UNLIMITED
 
     def ready_at(self, now: int) -> int:
         """When the destination may be called again; not after ``now`` if it may be called now."""
@@ -85,36 +83,36 @@ class Lane:
 
     # claiming
 
-    def claim_size(self, now: int, slots: int, *, is_list: bool) -> int:
+    def claim_size(self, now: int, slots: int) -> int:
         """How many deliveries to claim, with so many calls that could begin at once."""
+        if self.is_list:
+            return self.policy.batch
         took = now - self._claimed_at
         if self._claim_was_full and took <= self._lease // 8:
             self._ahead = min(2 * self._ahead, self.policy.batch)
+            self._claim_was_full = False
         elif took > self._lease // 4:
             self._ahead = max(1, self._ahead // 2)
-        if is_list:
-            return self.policy.batch
         begin = min(slots, self.policy.concurrency - self.under_way)
         allowed = self.circuit.allowance(now)
         if self.tokens is not None:
             allowed = min(allowed, self.tokens.available(now))
-        return max(1, min(max(begin, self._ahead), allowed))
+        return min(max(begin, self._ahead), allowed)
 
-    def claimed(self, deliveries: Sequence[Delivery], asked: int, now: int, destination: object, poll: int) -> None:
-        """What the store gave for ``asked``: into the queue."""
+    def claimed(self, deliveries: Sequence[Delivery], now: int, destination: object, *, is_full: bool) -> None:
+        """What the store gave, into the queue; ``is_full`` if it may have had more."""
         self._claimed_at = now
-        self._claim_was_full = len(deliveries) >= asked
-        if not self._claim_was_full:
-            self.dry_until = now + poll
+        self._claim_was_full = is_full
         start_by = now + self._lease // 2
-        together: list[Delivery] = []
+        if not self.is_list:
+            self.queue.extend(Job(self, (delivery,), False, start_by) for delivery in deliveries)
+            return
+        batch = [delivery for delivery in deliveries if _send.is_batched(destination, delivery)]
+        if batch:
+            self.queue.append(Job(self, batch, True, start_by))
         for delivery in deliveries:
-            if _send.is_batched(destination, delivery):
-                together.append(delivery)
-            else:
+            if not _send.is_batched(destination, delivery):
                 self.queue.append(Job(self, (delivery,), False, start_by))
-        for first in range(0, len(together), self.policy.batch):
-            self.queue.append(Job(self, tuple(together[first : first + self.policy.batch]), True, start_by))
 
     def begin(self, now: int) -> Job:
         """The next call is made."""

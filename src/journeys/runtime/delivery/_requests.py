@@ -12,7 +12,7 @@ from journeys.runtime.delivery._lane import Job
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.define
 class Ask:
     """Call a method of the store and send back what it answers."""
 
@@ -21,21 +21,21 @@ class Ask:
     keywords: dict[str, Any] = attrs.field(factory=dict)
 
 
-@attrs.frozen
+@attrs.define
 class Begin:
     """Make a call of a destination; its result comes with a later ``Wait``."""
 
     job: Job
 
 
-@attrs.frozen
+@attrs.define
 class Wait:
     """Wait for results or for ``wake()``, until an instant; without one, for results alone. Send back ``Waited``."""
 
     until: int | None
 
 
-@attrs.frozen
+@attrs.define
 class Result:
     """What became of a call: no error if the destination took it."""
 
@@ -43,7 +43,7 @@ class Result:
     error: BaseException | None = None
 
 
-@attrs.frozen
+@attrs.define
 class Waited:
     """What the waiting brought."""
 

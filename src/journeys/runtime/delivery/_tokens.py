@@ -38,13 +38,19 @@ class Tokens:
         self._recent.append(self._last)
 
     def ready_at(self, now: int) -> int:
-        """When half a burst may be made: earlier is not worth a claim (it is, if the burst is 1)."""
+        """When to come for the next calls: for half a burst, but before the bucket is full and spills."""
         self._pass(now)
-        wanted = max(1, self._burst // 2)
-        missing = wanted * self._cost - self._parts
-        at = self._last - (-missing // self._inflow) if missing > 0 else self._last
-        over = len(self._recent) + wanted - self._per_window
+        full = self._filled_at(self._capacity)
+        return max(self._allowed_at(1), min(self._allowed_at(max(1, self._burst // 2)), full))
+
+    def _allowed_at(self, calls: int) -> int:
+        at = self._filled_at(calls * self._cost)
+        over = len(self._recent) + calls - self._per_window
         return max(at, self._recent[over - 1] + SECOND) if over > 0 else at
+
+    def _filled_at(self, parts: int) -> int:
+        missing = max(0, parts - self._parts)
+        return self._last - (-missing // self._inflow)
 
     def _pass(self, now: int) -> None:
         if now > self._last:  # a clock that was set back stands still here until it has caught up

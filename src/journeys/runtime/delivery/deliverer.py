@@ -41,13 +41,16 @@ class Deliverer(Office[Store, Destination | ListDestination]):
     def run(self, stop: threading.Event, threads: int = 8) -> None:
         """Works as a worker of its own until ``stop`` is set, and then finishes what is under way.
 
-        It sleeps until something may be tried; ``stop`` is looked at every ``poll`` at least, and at once after
-        ``wake()``.
+        With ``threads=0`` the calls are made in this thread, one after the other. It sleeps until something may be
+        tried; ``stop`` is looked at every ``poll`` at least, and at once after ``wake()``.
         """
         self._refuse_if_running()
         with self._turns:
             self._is_running = True
             try:
+                if not threads:
+                    self._drive(self._desk.run(1, stop.is_set), self._call)
+                    return
                 with ThreadPoolExecutor(threads, thread_name_prefix="journeys-delivery") as pool:
                     self._drive(self._desk.run(threads, stop.is_set), lambda job: self._submit(pool, job))
             finally:

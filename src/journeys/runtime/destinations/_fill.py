@@ -15,11 +15,11 @@ from journeys._time import format_instant
 from journeys.plan.values import ABSENT, find, text_of
 from journeys.ports import Delivery
 
-_TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_CONTENT = re.compile(
-    r"""\s*(?P<path>[^|"{}]*(?:\["[^"]*"\][^|"{}]*)*?)\s*(?:\|\s*default\s*:\s*"(?P<default>[^"]*)")?\s*""", re.DOTALL
-)
-_PART = re.compile(r"""\.?\[\s*"([^"]*)"\s*\]|\.?([^.\[\]]+)""")
+# None of these has a choice of how to match, so that no definition can make them slow.
+_TAG = re.compile(r"\{\{([^{}]*)\}\}")
+_NAME = re.compile(r"""[^.\[\]|"]+""")
+_QUOTED = re.compile(r"""\[\s*"([^"]*)"\s*\]""")
+_DEFAULT = re.compile(r"""\|\s*default\s*:\s*"([^"]*)"\s*""")
 
 
 def scope(delivery: Delivery) -> dict[str, Any]:
@@ -45,6 +45,8 @@ def check_template(template: Any) -> None:
     if isinstance(template, str):
         for tag in _TAG.finditer(template):
             _parse(tag[1])
+        if "{{" in _TAG.sub("", template):
+            raise _no_tag(template[template.index("{{") + 2 :])
     elif isinstance(template, Mapping):
         for value in template.values():
             check_template(value)
@@ -61,7 +63,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
     """
     if isinstance(template, str):
         only = _TAG.fullmatch(template)
-        if only is not None and "{{" not in only[1]:
+        if only is not None:
             return _value(only[1], values)
         return fill_text(template, values)
     if isinstance(template, Mapping):
@@ -83,14 +85,30 @@ def without_tags(template: str) -> str:
 
 
 def _parse(content: str) -> tuple[tuple[str, ...], str | None]:
-    match = _CONTENT.fullmatch(content)
-    path = match["path"].strip() if match else ""
-    parts = tuple(part[1] if part[1] is not None else part[2] for part in _PART.finditer(path))
-    if match is None or not parts or "".join(part[0] for part in _PART.finditer(path)) != path:
-        raise ValueError(
-            f'{{{{{content[:60]}}}}} is no tag: write {{{{ properties.email }}}}, with | default: "text" if wanted'
-        )
-    return parts, match["default"]
+    text = content.strip()
+    parts: list[str] = []
+    at = 0
+    while at < len(text) and text[at] != "|":
+        if text[at] == "[" and parts:
+            match = _QUOTED.match(text, at)
+        else:
+            if parts and text[at] != ".":
+                raise _no_tag(content)
+            match = _NAME.match(text, at + bool(parts))
+        name = "" if match is None else match[match.lastindex or 0].strip()
+        if match is None or not name:
+            raise _no_tag(content)
+        parts.append(name)
+        at = match.end()
+    default = _DEFAULT.fullmatch(text, at) if at < len(text) else None
+    if not parts or (default is None and at < len(text)):
+        raise _no_tag(content)
+    return tuple(parts), None if default is None else default[1]
+
+
+def _no_tag(content: str) -> ValueError:
+    shown = f"{{{{{content[:60]}}}}}"
+    return ValueError(f'{shown} is no tag: write {{{{ properties.email }}}}, with | default: "text" if wanted')
 
 
 def _value(content: str, values: Mapping[str, Any]) -> Any:

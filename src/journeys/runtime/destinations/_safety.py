@@ -115,6 +115,8 @@ def check_url(url: str, network: Network) -> httpx.URL:
         raise ValueError(f"expected a URL that begins with {' or '.join(f'{each}://' for each in schemes)}")
     if parsed.userinfo:
         raise ValueError("credentials do not belong in a URL: use the option that holds the secret")
+    if parsed.fragment:
+        raise ValueError("a URL to send to has no fragment ('#')")
     check_host(parsed.host, network)
     if parsed.port == 0:
         raise ValueError("port 0 cannot be connected to")

@@ -35,14 +35,16 @@ def _statuses(values: Any) -> frozenset[int]:
 class HTTP(Adapter):
     """Sends a request for each delivery.
 
-    Without ``body`` the payload is sent as it is; with ``form=True`` the body is a form. ``token`` goes into an
-    ``Authorization: Bearer`` header, ``username`` and ``password`` into basic authentication. ``retry`` and ``done``
-    name statuses whose meaning differs from the usual. Values in the URL are escaped, and none may stand in its host.
+    Without ``body`` the payload is sent as it is; with ``form=True`` the body is a form. ``query`` adds to the URL,
+    also what is secret; ``token`` goes into an ``Authorization: Bearer`` header, ``username`` and ``password`` into
+    basic authentication. ``retry`` and ``done`` name statuses whose meaning differs from the usual. Values in the URL
+    are escaped, and none may stand in its host.
     """
 
     url: str = attrs.field(repr=False)
     method: str = attrs.field(default="POST", kw_only=True, validator=attrs.validators.in_(METHODS))
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, converter=check_headers, repr=False, kw_only=True)
+    query: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False, kw_only=True)
     body: Any = attrs.field(default=None, kw_only=True)
     form: bool = attrs.field(default=False, kw_only=True)
     token: Secret | None = attrs.field(default=None, converter=optional_secret, metadata=SECRET, kw_only=True)
@@ -59,7 +61,8 @@ class HTTP(Adapter):
         if "{{" in authority:
             raise ValueError("the host of a URL is fixed: tags may stand in its path and its query")
         check_url(without_tags(self.url), self.network)
-        for template in (self.url, self.body, [each for each in self.headers.values() if isinstance(each, str)]):
+        texts = [each for each in (*self.headers.values(), *self.query.values()) if isinstance(each, str)]
+        for template in (self.url, self.body, texts):
             check_template(template)
         if self.username is not None and self.token is not None:
             raise ValueError("give either a token or a username and password")
@@ -74,6 +77,9 @@ class HTTP(Adapter):
             check_url(url, self.network)
         except ValueError as problem:
             raise errors.Rejected(f"the filled URL cannot be used: {problem}") from None
+        if self.query:
+            filled = {name: _plain(value, values) for name, value in self.query.items()}
+            url += ("&" if "?" in url else "?") + urlencode(filled)
         headers: dict[str, str | Secret] = {}
         body = self._body(delivery, values)
         if body or self.method not in _BODILESS:
@@ -99,6 +105,10 @@ class HTTP(Adapter):
     def verdict(self, answer: Answer) -> None:
         """The usual, with what the settings say of statuses."""
         self.judge(answer, also_retry=self.retry, also_done=self.done)
+
+
+def _plain(value: str | Secret, values: Mapping[str, Any]) -> str:
+    return value.reveal() if isinstance(value, Secret) else fill_text(value, values)
 
 
 def _escaped(text: str) -> str:

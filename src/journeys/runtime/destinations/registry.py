@@ -214,8 +214,10 @@ def _from_settings(
     before = len(report.problems)
     where = f"{path}.options"
     given: dict[str, Any] = {}
+    files: tuple[str, ...] = ()
     if kind in (CSVFile, SQLTable):
         name = "path" if kind is CSVFile else "database"
+        files = (name,)
         file = _file(options.pop(name, None), name, app, report, where)
         given["path" if kind is CSVFile else "connect"] = file
     fields = {
@@ -227,7 +229,7 @@ def _from_settings(
         given["list"] = definition.list
     if issubclass(kind, Adapter):
         given["network"] = app.network
-    _takes(options, tuple(fields), report, path)
+    _takes(options, (*files, *fields), report, path)
     hints = typing.get_type_hints(kind)
     for name, field in fields.items():
         if name in options:
@@ -286,13 +288,15 @@ class _Reader:
             if isinstance(value, (list, tuple)) and typing.get_origin(hint) is tuple:
                 return tuple(self.secret(each, f"{path}[{index}]") for index, each in enumerate(value))
             return self.secret(value, path)
-        if field.name == "headers":
-            return self.headers(value, path)
+        if field.name in ("headers", "query"):
+            return self.texts(value, path)
+        if field.name == "columns" and _fits(value, tuple[str, ...]):
+            return value  # names that stand for both
         if not _fits(value, hint):
             self.report.wrong_type(path, _words(hint, field), value)
         return value
 
-    def headers(self, value: Any, path: str) -> dict[str, Any]:
+    def texts(self, value: Any, path: str) -> dict[str, Any]:
         """Texts, and secrets by their names."""
         if not isinstance(value, Mapping):
             self.report.wrong_type(path, "an object", value)
@@ -336,7 +340,6 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint in (int, float):
         return type(value) is int or (hint is float and type(value) is float)
     if origin is collections.abc.Mapping:
-        # columns may be a list of names: a converter makes the object
         return isinstance(value, Mapping) and all(_fits(each, arguments[1]) for each in value.values())
     if origin in (frozenset, tuple):
         return isinstance(value, (list, tuple)) and all(_fits(each, arguments[0]) for each in value)

@@ -14,7 +14,7 @@ from typing import Any, Self
 import attrs
 
 from journeys.errors import Conflict
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, StateChange, Stored, TraceRow, Waiting
+from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, StateChange, Stored, TraceRecord, Waiting
 from journeys.runtime.stores._identity import followed, keyed_hash
 from journeys.runtime.stores._outbox import Outbox
 
@@ -54,7 +54,7 @@ class MemoryStore:
         #: (deadline, profile key), also of deadlines that have moved since
         self._due: list[tuple[int, str]] = []
         self._outbox = Outbox()
-        self._records: list[TraceRow] = []
+        self._records: list[TraceRecord] = []
         self._waiting: dict[int, Waiting] = {}
         #: (timestamp, message id, arrival) of those, also of some that were applied since
         self._waiting_order: list[tuple[int, str, int]] = []

@@ -1,0 +1,146 @@
+"""What publishing, pausing and archiving a journey means for one profile (section V, E5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from journeys.engine import _leaving
+from journeys.engine._advance import Engine, entry_label
+from journeys.engine._state import (
+    ARMED,
+    ENDED,
+    INSIDE,
+    LIVE,
+    UNARMED,
+    EntryState,
+    Instance,
+    ProfileState,
+)
+from journeys.engine._steps import condition_of
+from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, WaitPlan
+from journeys.plan.values import NEVER
+
+
+def begin(engine: Engine, profile: ProfileState, at: int, watermark: int) -> None:
+    """The profile comes to the instant of the change: what is due before it happens first."""
+    at = max(at, profile.clock, watermark)
+    engine.advance(profile, watermark)
+    while profile.due < at:
+        engine.advance(profile, profile.due)
+    engine.visit(profile, at)
+
+
+def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
+    """A condition entry is published, or goes on after a pause: who meets it already does not enter (E5).
+
+    A historical entry sees what was backfilled, and is armed at once.
+    """
+    condition = journey.condition
+    if condition is None:
+        return
+    label = entry_label(journey)
+    state = profile.entries.get(label)
+    if state is not None and state.status not in (ARMED, UNARMED):
+        return
+    if any(each.plan.key == journey.key and each.status != ENDED for each in profile.instances):
+        if journey.reentry_after is not None:  # V3: only after it has left the old version
+            profile.entries[label] = EntryState(INSIDE)
+            return
+    holds = condition.holds(profile, None, engine.now)
+    status = UNARMED if holds and not journey.historical else ARMED
+    at = condition.flip(profile, None, engine.now)
+    if status == ARMED and at == NEVER:
+        profile.entries.pop(label, None)
+    else:
+        profile.entries[label] = EntryState(status, at)
+
+
+def fill_from_history(profile: ProfileState, plan: Plan, scope: str) -> None:
+    """Features that a historical entry begins with see the events that were backfilled before (C4)."""
+    for key, feature in plan.features.items():
+        if not key.endswith(scope) or key in profile.cells:
+            continue
+        for timestamp, _, event, properties in profile.history:
+            if event == feature.event and (feature.test is None or feature.test(properties)):
+                cell = profile.cells.setdefault(key, feature.new())
+                feature.add(cell, timestamp, properties, max(profile.clock, timestamp))
+
+
+def archive(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
+    """The instances of this version end as ``archived``, for good (V1)."""
+    for instance in tuple(profile.instances):
+        if instance.plan is journey and instance.status != ENDED:
+            _leaving.end(engine, instance, "archived")
+
+
+def migrate(
+    engine: Engine, profile: ProfileState, old: JourneyPlan, new: JourneyPlan, steps: Mapping[str, str]
+) -> None:
+    """The instances of the old version move to the new one, step by step key (V2)."""
+    for instance in profile.instances:
+        if instance.plan is not old or instance.status == ENDED:
+            continue
+        rebind(instance, new, steps)
+        instance.exit_at = NEVER if new.exit_after is None else new.exit_after.after(instance.entered_at)
+        if instance.status == LIVE:
+            instance.expires_at = new.max_age.after(instance.entered_at)
+        instance.goal_open = new.goal is not None and (instance.goal_open or old.goal is None)
+        fields = {"from": old.version, "to": new.version}
+        engine.effects.record(engine.now, profile, instance, "migrated", fields)
+        profile.remember_journey(new)
+        for wait in instance.waits:
+            if not wait.removal and isinstance(wait.step, (WaitPlan, MultiBranchPlan)):
+                wait.due = condition_of(wait).flip(profile, instance.context, engine.now)
+        instance.settle_due()
+    for label in (entry_label(old),):
+        if label in profile.entries and profile.entries[label].status == INSIDE:
+            profile.entries[entry_label(new)] = profile.entries.pop(label)
+
+
+def rebind(instance: Instance, journey: JourneyPlan, steps: Mapping[str, str] | None = None) -> None:
+    """The instance goes on under another compilation of its journey, or another version."""
+    names = steps or {}
+    visited = [key for key, step in instance.plan.steps.items() if instance.visited & step.bit]
+    instance.plan = journey
+    instance.visited = 0
+    for key in visited:
+        step = journey.steps.get(names.get(key, key))
+        if step is not None:
+            instance.visited |= step.bit
+    instance.lists = tuple(names.get(key, key) for key in instance.lists if names.get(key, key) in journey.steps)
+    kept = []
+    for wait in instance.waits:
+        step = journey.steps.get(names.get(wait.step.key, wait.step.key))
+        if step is None or (isinstance(step, MultiBranchPlan) and wait.branch >= len(step.branches)):
+            continue
+        wait.step = step
+        kept.append(wait)
+    instance.waits = kept
+
+
+def steps_held(profile: ProfileState, journey: JourneyPlan) -> list[str]:
+    """The keys of the steps at which instances of this version wait, once for each instance."""
+    return [
+        key
+        for instance in profile.instances
+        if instance.plan is journey and instance.status != ENDED
+        for key in {wait.step.key for wait in instance.waits}
+    ]
+
+
+def backfill(engine: Engine, profile: ProfileState, message_id: str | None, event: str, properties: Any, at: int) -> bool:
+    """Remembers an event of the past where audiences, computed traits and historical entries see it (C4).
+
+    Answers False if it was accepted before, live or by backfill: a call that comes both ways counts once.
+    """
+    if message_id is not None and (message_id in profile.marks or profile.has_backfilled(message_id)):
+        return False
+    profile.history.append([at, message_id, event, properties])
+    route = engine.plan.routes.get(event)
+    for feature in route.features if route is not None else ():
+        sees = "+" not in feature.key or feature.key.endswith("h")
+        if sees and (feature.test is None or feature.test(properties)):
+            cell = profile.cells.setdefault(feature.key, feature.new())
+            feature.add(cell, at, properties, max(profile.clock, at))
+    return True
