@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from journeys._time import format_instant
+from journeys.engine._effects import Record
 from journeys.engine._state import COMPLETED, ENDED, ProfileState
 from journeys.plan.plan import Plan
 from journeys.plan.values import ABSENT, NEVER
@@ -97,3 +98,16 @@ def _instance(instance: Any) -> InstanceView:
             if not wait.removal
         ),
     )
+
+
+def records(
+    kept: Iterable[Record], profile: str | None, journey: str | None, instance: str | None
+) -> Iterator[dict[str, Any]]:
+    """Records that are held in memory, in the order of a trace; of one profile, journey or instance."""
+    for record in sorted(kept, key=lambda each: each.order):
+        if (
+            (profile is None or record.profile == profile)
+            and (journey is None or record.journey == journey)
+            and (instance is None or record.instance == instance)
+        ):
+            yield record.as_dict()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -56,6 +59,42 @@ def with_destinations(space: Space, destinations: Mapping[str, Any]) -> Space:
     return attrs.evolve(space, destinations={**space.destinations, **missing}) if missing else space
 
 
+def built_destinations(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The destinations of a space: what the application brings, and the rest built from their definitions."""
+    built: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, definition in space.destinations.items():
+        if key in given:
+            built[key] = given[key]
+            continue
+        try:
+            built[key] = build_destination(key, definition)
+        except InvalidDefinition as error:
+            problems += error.problems
+    if problems:
+        raise InvalidDefinition(problems)
+    return built
+
+
+def worker_name() -> str:
+    """A name that no other worker has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def when(clock: Clock, to: Any, by: Any, parts: dict[str, float]) -> int:
+    """The instant to which an ``advance`` goes; a ``ManualClock`` is moved there, the wall clock cannot be."""
+    relative = by is not None or bool(parts)
+    if relative and not isinstance(clock, ManualClock):
+        raise RuntimeError("the wall clock cannot be moved: advance to an instant, or use run(), or a ManualClock")
+    if relative:
+        until = shifted(clock.now(), by, parts)
+    else:
+        until = clock.now() if to is None else instant_of(to)
+    if isinstance(clock, ManualClock):
+        clock.set(until)
+    return until
+
+
 class Evaluator(SegmentCalls, Lifecycle):
     """Moves people through the journeys of a space.
 
@@ -74,7 +113,7 @@ class Evaluator(SegmentCalls, Lifecycle):
         store: Any = None,
         clock: Clock | None = None,
         trace: bool = True,
-        worker: str = "evaluator",
+        worker: str | None = None,
         lease: timedelta = timedelta(seconds=15),
     ) -> None:
         given = dict(destinations or {})
@@ -82,36 +121,21 @@ class Evaluator(SegmentCalls, Lifecycle):
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_live = not isinstance(self.clock, ManualClock)
         self.store = MemoryStore() if store is None or store == "memory:" else open_store(store)
-        self.destinations = self._build_destinations(given)
+        self.destinations = built_destinations(self.space, given)
         self._core, self._publisher = self._drive(
             opened(
                 self.space,
                 exclusive=store is None or store == "memory:",
                 traces=trace,
-                worker=worker,
+                worker=worker or worker_name(),
                 lease=int(lease.total_seconds() * 1_000_000),
                 at=self.clock.now(),
             )
         )
-        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, worker=worker)
+        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock)
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._stopping = False
-
-    def _build_destinations(self, given: Mapping[str, Destination]) -> dict[str, Destination]:
-        built: dict[str, Destination] = {}
-        problems: list[Problem] = []
-        for key, definition in self.space.destinations.items():
-            if key in given:
-                built[key] = given[key]
-                continue
-            try:
-                built[key] = build_destination(key, definition)
-            except InvalidDefinition as error:
-                problems += error.problems
-        if problems:
-            raise InvalidDefinition(problems)
-        return built
 
     def _drive(self, steps: Generator[Request, Any, Any]) -> Any:
         return drive(steps, self.store)
@@ -173,16 +197,7 @@ class Evaluator(SegmentCalls, Lifecycle):
         ``advance(hours=2)`` moves a ``ManualClock``; on the wall clock it raises ``RuntimeError``, because nobody can
         move that: give the instant, or let ``run`` follow the clock.
         """
-        relative = by is not None or bool(parts)
-        if relative and not isinstance(self.clock, ManualClock):
-            raise RuntimeError("the wall clock cannot be moved: advance to an instant, or use run(), or a ManualClock")
-        if relative:
-            assert isinstance(self.clock, ManualClock)
-            until = shifted(self.clock.now(), by, parts)
-        else:
-            until = self.clock.now() if to is None else instant_of(to)
-        if isinstance(self.clock, ManualClock):
-            self.clock.set(until)
+        until = when(self.clock, to, by, parts)
         self._advance(until)
 
     def _advance(self, until: int, *, exact: bool = False) -> None:
@@ -257,14 +272,7 @@ class Evaluator(SegmentCalls, Lifecycle):
         """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
         with self._lock:
             if self._core.exclusive:
-                records = sorted(self._core.effects.records, key=lambda record: record.order)
-                yield from (
-                    record.as_dict()
-                    for record in records
-                    if (profile is None or record.profile == profile)
-                    and (journey is None or record.journey == journey)
-                    and (instance is None or record.instance == instance)
-                )
+                yield from views.records(self._core.effects.records, profile, journey, instance)
                 return
         import json
 

@@ -1,0 +1,155 @@
+"""Ten minutes of outage in virtual time, and receivers that take what they say they did not (guarantees 4 and 11)."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from journeys._time import HOUR, MINUTE, SECOND
+from journeys.errors import Retry
+from journeys.runtime.delivery import Deliverer, DestinationPolicy, RateLimit, RetryPolicy
+from journeys.runtime.stores.memory import MemoryStore
+
+from tests.runtime.delivery.support import EAGER, START, Receiver, VirtualClock, commit, delivery, peak
+
+OUTAGE = 10 * MINUTE
+WINDOW = 30 * SECOND  # for which the default breaker stays open
+
+
+def figures(deliveries: int, per_second: int, seed: int) -> dict[str, float]:
+    """Deliveries are committed second by second into an outage; what came of them."""
+    random, clock, store = Random(seed), VirtualClock(), MemoryStore()
+
+    def behave(each) -> None:
+        if clock.now() < START + OUTAGE:
+            if random.random() < 0.3:
+                receiver.take(each)  # it accepts, and then times out
+            raise TimeoutError("no answer within 20 s")
+
+    receiver = Receiver(behave, clock)
+    boss = Deliverer(
+        store,
+        {"a": receiver},
+        clock=clock,
+        random=random,
+        policy=DestinationPolicy(rate=RateLimit(per_second)),
+    )
+    everything = [delivery(number) for number in range(deliveries)]
+    seconds = OUTAGE // SECOND
+    for second in range(seconds):
+        batch = everything[second * deliveries // seconds : (second + 1) * deliveries // seconds]
+        clock.at(START + second * SECOND, lambda batch=batch: (commit(store, batch), boss.wake()))
+
+    class Stop:
+        def is_set(self) -> bool:
+            return clock.now() > START + OUTAGE and not store.figures()["outbox"]
+
+    boss.run(Stop(), threads=0)
+
+    dead = store.dead_letters(None, deliveries)
+    bodies = {each.id: {each.body} for each in everything}
+    assert receiver.taken.keys() | {letter.delivery.id for letter in dead} == bodies.keys()
+    assert all(bodies[each] == found for each, found in receiver.taken.items())
+    assert peak(at for at, _, _ in receiver.tries) <= per_second
+
+    windows = Counter((at - START) // WINDOW for at, _, attempt in receiver.tries if attempt > 1)
+    sends = Counter((at - START) // WINDOW for at, _, _ in receiver.tries)
+    during = range(OUTAGE // WINDOW)
+    committed = deliveries * WINDOW // OUTAGE
+    end = max(at for at, _, _ in receiver.tries)
+    return {
+        "tries": len(receiver.tries),
+        "tries in the outage": sum(sends[each] for each in during),
+        "delivered": len(receiver.taken),
+        "dead": len(dead),
+        "most retries in a window of the outage": max(windows[each] for each in during),
+        "of what was to be sent in it": max(windows[each] for each in during) / committed,
+        "most retries in a window after it": max((windows[each] for each in windows if each not in during), default=0),
+        "share of the retries in the fullest window after it": max(
+            (windows[each] / sends[each] for each in sends if each not in during and sends[each] > 100), default=0
+        ),
+        "retries of all tries": sum(windows.values()) / len(receiver.tries),
+        "peak in a second": peak(at for at, _, _ in receiver.tries),
+        "seconds until all was out": (end - START - OUTAGE) / SECOND,
+    }
+
+
+def check(found: dict[str, float], deliveries: int, per_second: int) -> None:
+    assert found["delivered"] == deliveries and found["dead"] == 0
+    assert found["peak in a second"] <= per_second
+    assert found["tries in the outage"] <= 5 + OUTAGE // WINDOW
+    assert found["of what was to be sent in it"] <= 0.1
+    assert found["share of the retries in the fullest window after it"] <= 0.1
+    assert found["seconds until all was out"] < HOUR / SECOND
+
+
+def test_an_outage_of_ten_minutes():
+    check(figures(5_000, 50, seed=1), 5_000, 50)
+
+
+@pytest.mark.soak
+def test_an_outage_of_ten_minutes_with_100_000_deliveries(capsys):
+    found = figures(100_000, 500, seed=2)
+    with capsys.disabled():
+        print()
+        for name, figure in found.items():
+            print(f"{name:>55}: {figure:g}")
+    check(found, 100_000, 500)
+
+
+def misbehaving(deliveries: int, seed: int) -> None:
+    """A receiver that accepts and hangs, answers 5xx or resets at random, and deliverers that vanish."""
+    random, clock, store = Random(seed), VirtualClock(), MemoryStore()
+
+    def behave(each) -> None:
+        kind = random.randrange(10)
+        if kind == 0:
+            receiver.take(each)
+            raise TimeoutError("no answer within 20 s")
+        if kind == 1:
+            raise Retry("status 503", after=random.choice([None, 30]))
+        if kind == 2:
+            raise ConnectionResetError("reset by peer")
+
+    receiver = Receiver(behave, clock)
+    policy = DestinationPolicy(retry=RetryPolicy(max_attempts=20, delays=("PT1S", "PT10S", "PT1M")), breaker=None)
+    everything = [delivery(number, key=number % (deliveries // 5)) for number in range(deliveries)]
+    commit(store, everything)
+    workers = [Deliverer(store, {"a": receiver}, clock=clock, random=random, policy=policy) for _ in range(2)]
+    next_try: int | None = clock.now()
+    while next_try is not None:
+        clock.jump(next_try)
+        # a worker that claims and is never heard of again
+        store.claim_deliveries(clock.now(), 3, worker=f"gone-{random.random()}", lease=MINUTE)
+        next_try = random.choice(workers).drain().next_try
+
+    assert receiver.taken == {each.id: {each.body} for each in everything}
+    assert not store.figures()["outbox"] and not store.figures()["dead"]
+    keys = {each.id: each.order_key for each in everything}
+    orders: dict[str, list[str]] = {}
+    for each in receiver.ids:
+        orders.setdefault(keys[each], []).append(each)
+    assert all(found == sorted(found) for found in orders.values())
+    assert len(receiver.tries) > deliveries
+
+
+def test_a_receiver_that_misbehaves():
+    misbehaving(2_000, seed=3)
+
+
+@pytest.mark.soak
+def test_a_receiver_that_misbehaves_50_000_times():
+    misbehaving(50_000, seed=4)
+
+
+def test_accepted_and_timed_out_is_sent_again_with_the_same_id_and_bytes(store, clock):
+    def behave(each) -> None:
+        if each.attempt < 3:
+            receiver.take(each)
+            raise TimeoutError
+
+    receiver = Receiver(behave)
+    commit(store, [delivery(number) for number in range(20)])
+    assert Deliverer(store, {"a": receiver}, clock=clock, policy=EAGER).drain().delivered == 20
+    assert len(receiver.tries) == 60
+    assert receiver.taken == {delivery(number).id: {delivery(number).body} for number in range(20)}
