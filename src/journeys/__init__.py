@@ -1,5 +1,7 @@
 """Customer journeys as an embeddable library."""
 
+from journeys._time import Duration
+from journeys.codec import dump_space, load_space
 from journeys.errors import (
     Conflict,
     InvalidCall,
@@ -66,12 +68,87 @@ from journeys.model.steps import (
     TrueFalseSplit,
     WaitForCondition,
 )
-from journeys._time import Duration
-from journeys.codec import dump_space, load_space
 from journeys.plan.validate import validate
 from journeys.ports import Delivery, Destination, Store
 from journeys.runtime._calls import Answer
+from journeys.runtime.async_evaluator import AsyncEvaluator
 from journeys.runtime.clocks import ManualClock, SystemClock
 from journeys.runtime.evaluator import Evaluator
 
-__all__ = sorted(name for name in globals() if not name.startswith("_") and name not in {"errors", "model", "codec", "plan", "ports", "runtime", "engine"})
+__all__ = [
+    "Activation",
+    "All",
+    "Answer",
+    "Any",
+    "AsyncEvaluator",
+    "Audience",
+    "AudienceDefinition",
+    "Branch",
+    "ComputedTrait",
+    "Condition",
+    "ConditionBranch",
+    "ConditionEntry",
+    "Conflict",
+    "Context",
+    "ContextRef",
+    "ContextTime",
+    "Count",
+    "DataSplit",
+    "Delay",
+    "Delivery",
+    "Destination",
+    "DestinationDefinition",
+    "Duration",
+    "Evaluator",
+    "Event",
+    "EventEntry",
+    "ExitRule",
+    "ExitSend",
+    "Filter",
+    "FirstRef",
+    "Funnel",
+    "FunnelFirst",
+    "FunnelThen",
+    "Goal",
+    "HoldUntil",
+    "InvalidCall",
+    "InvalidDefinition",
+    "Journey",
+    "JourneysError",
+    "LocalTime",
+    "ManualClock",
+    "Migrate",
+    "MultiBranchSplit",
+    "Not",
+    "Problem",
+    "ProfileRef",
+    "PublishRefused",
+    "RandomBranch",
+    "RandomizedSplit",
+    "Rejected",
+    "Retention",
+    "Retry",
+    "SendMessage",
+    "SendToDestination",
+    "Settings",
+    "ShowAd",
+    "Space",
+    "Step",
+    "Store",
+    "SystemClock",
+    "Template",
+    "TimezoneTrait",
+    "Trait",
+    "TraitRef",
+    "TrueFalseSplit",
+    "WaitForCondition",
+    "audience",
+    "context",
+    "dump_space",
+    "event",
+    "first",
+    "load_space",
+    "prop",
+    "trait",
+    "validate",
+]

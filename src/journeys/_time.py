@@ -24,9 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MIN = -62_135_596_800 * SECOND  # year 1
 MAX = 253_402_300_800 * SECOND - 1  # the last microsecond of year 9999
 
-_INSTANT = re.compile(
-    r"\d{4}-?\d\d-?\d\d[T ]\d\d(:?[0-5]\d(:?[0-5]\d([.,]\d+)?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)", re.ASCII
-)
+_INSTANT = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d(:?[0-5]\d(:?[0-5]\d([.,]\d+)?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DURATION = re.compile(
     r"(?P<sign>[+-]?)P(?!$)(?:(?P<Y>\d+)Y)?(?:(?P<Mo>\d+)M)?(?:(?P<W>\d+(?:[.,]\d+)?)W)?(?:(?P<D>\d+(?:[.,]\d+)?)D)?"
@@ -161,16 +159,12 @@ def _add_months(instant: int, months: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _calendar_leaves(instant: int, duration: Duration) -> tuple[int, ...]:
-    return _flips(
-        min(instant + duration.micros, MAX), duration.months, lambda now: duration.before(now) >= instant
-    )
+    return _flips(min(instant + duration.micros, MAX), duration.months, lambda now: duration.before(now) >= instant)
 
 
 @lru_cache(maxsize=4096)
 def _calendar_arrives(instant: int, duration: Duration) -> tuple[int, ...]:
-    return _flips(
-        max(instant - duration.micros, MIN), -duration.months, lambda now: duration.after(now) >= instant
-    )
+    return _flips(max(instant - duration.micros, MIN), -duration.months, lambda now: duration.after(now) >= instant)
 
 
 def _flips(around: int, months: int, holds: Callable[[int], bool]) -> tuple[int, ...]:

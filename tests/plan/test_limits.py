@@ -12,24 +12,27 @@ from journeys.plan.limits import DEFAULT_LIMITS, SEGMENT_LIMITS, Limits, limits_
 
 def test_l2_the_numbers_of_segment() -> None:
     """L2, O4, E9"""
-    assert SEGMENT_LIMITS == Limits(
-        max_live_instances=25,
-        max_steps=1000,
-        max_journey_steps=50,
-        max_condition_journey_steps=100,
-        max_name_length=73,
-        max_split_branches=5,
-        max_hold_branches=9,
-        max_data_split_branches=9,
-        max_exit_rules=10,
-        max_activations=5,
-        max_mappings=100,
-        max_payload_bytes=32 * 1024,
-        max_events_per_second=25,
-        max_versions=25,
-        max_remembered_events=10_000,
-        min_wait="PT5M",
-        max_wait="P182D",
+    assert (
+        Limits(
+            max_live_instances=25,
+            max_steps=1000,
+            max_journey_steps=50,
+            max_condition_journey_steps=100,
+            max_name_length=73,
+            max_split_branches=5,
+            max_hold_branches=9,
+            max_data_split_branches=9,
+            max_exit_rules=10,
+            max_activations=5,
+            max_mappings=100,
+            max_payload_bytes=32 * 1024,
+            max_events_per_second=25,
+            max_versions=25,
+            max_remembered_events=10_000,
+            min_wait="PT5M",
+            max_wait="P182D",
+        )
+        == SEGMENT_LIMITS
     )
 
 

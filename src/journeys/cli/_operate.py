@@ -6,6 +6,7 @@ import argparse
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -91,7 +92,12 @@ def run_status(options: argparse.Namespace) -> int:
     finally:
         store.close()
     rows = [
-        [each.journey.key, str(each.journey.version), _told(each), *map(str, people[each.journey.key, each.journey.version])]
+        [
+            each.journey.key,
+            str(each.journey.version),
+            _told(each),
+            *map(str, people[each.journey.key, each.journey.version]),
+        ]
         for each in sorted(entries, key=lambda each: (each.journey.key, each.journey.version))
     ]
     if options.json:
@@ -220,7 +226,7 @@ def run_timeline(options: argparse.Namespace) -> int:
 
 
 def _what(record: dict[str, Any]) -> str:
-    told = {
+    told: dict[str, Callable[[dict[str, Any]], str]] = {
         "entered": lambda r: "entered" + (f" ({json.dumps(r['identifier'])})" if "identifier" in r else ""),
         "step": lambda r: f"came to {r['step']}",
         "branch": lambda r: f"{r['step']}: {r['branch']}",
@@ -234,4 +240,5 @@ def _what(record: dict[str, Any]) -> str:
         "migrated": lambda r: f"moved from version {r['from']} to {r['to']}",
         "goal": lambda r: "reached the goal",
     }
-    return told.get(record["kind"], lambda r: r["kind"])(record)
+    tell = told.get(record["kind"])
+    return str(record["kind"]) if tell is None else tell(record)

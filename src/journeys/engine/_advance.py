@@ -229,9 +229,7 @@ class Engine:
             _leaving.forget_if_done(self.profile, instance)
 
     def _hold_sees(self, instance: Instance, name: str, properties: Mapping[str, Any]) -> None:
-        waits = [
-            wait for wait in instance.waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches
-        ]
+        waits = [wait for wait in instance.waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches]
         if len(waits) > 1:
             waits.sort(key=lambda wait: wait.step.order)  # S7: in the order of their step keys
         for wait in waits:

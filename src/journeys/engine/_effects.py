@@ -26,12 +26,9 @@ class Record:
         self.seq = profile.seq
         self.kind = kind
         self.fields = fields
-        if instance is None:
-            self.journey = self.version = self.instance = None
-        else:
-            self.journey: str | None = instance.plan.key
-            self.version: int | None = instance.plan.version
-            self.instance: str | None = instance.id
+        self.journey: str | None = None if instance is None else instance.plan.key
+        self.version: int | None = None if instance is None else instance.plan.version
+        self.instance: str | None = None if instance is None else instance.id
 
     @property
     def order(self) -> tuple[int, str, str, int]:

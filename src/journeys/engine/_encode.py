@@ -133,7 +133,6 @@ def _decode_instance(raw: list[Any], journey: JourneyPlan) -> Instance:
     return instance
 
 
-
 def bind(profile: ProfileState, plan: Plan) -> None:
     """Binds a profile in memory to another compilation of its journeys; what the plan lacks is kept aside."""
     kept = []

@@ -34,8 +34,8 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
     profile.accepted += other.accepted
     profile.seq = max(profile.seq, other.seq)
     profile.history = sorted([*other.history, *profile.history], key=lambda entry: entry[0])
-    for key, end in other.ends.items():
-        profile.ends[key] = max(end, profile.ends.get(key, -1))
+    for ended, at in other.ends.items():
+        profile.ends[ended] = max(at, profile.ends.get(ended, -1))
     profile.been = (*profile.been, *(mark for mark in other.been if mark not in profile.been))
     profile.blocked = (*profile.blocked, *(label for label in other.blocked if label not in profile.blocked))
     for destination, holders in other.lists.items():

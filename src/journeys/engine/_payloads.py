@@ -131,9 +131,7 @@ def deliver(
     )
 
 
-def change_list(
-    profile: ProfileState, instance: Instance, step: AdPlan, call: str, now: int, effects: Effects
-) -> None:
+def change_list(profile: ProfileState, instance: Instance, step: AdPlan, call: str, now: int, effects: Effects) -> None:
     """An ``add`` to a list, or a ``remove`` from it, with the profile's ids and traits."""
     delivery_id = derived_id(instance.id, step.key, "0" if call == "add" else "1", "0")
     payload = (

@@ -43,10 +43,10 @@ def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
     state = profile.entries.get(label)
     if state is not None and state.status not in (ARMED, UNARMED):
         return
-    if any(each.plan.key == journey.key and each.status != ENDED for each in profile.instances):
-        if journey.reentry_after is not None:  # V3: only after it has left the old version
-            profile.entries[label] = EntryState(INSIDE)
-            return
+    is_inside = any(each.plan.key == journey.key and each.status != ENDED for each in profile.instances)
+    if is_inside and journey.reentry_after is not None:  # V3: only after it has left the old version
+        profile.entries[label] = EntryState(INSIDE)
+        return
     holds = condition.holds(profile, None, engine.now)
     status = UNARMED if holds and not journey.historical else ARMED
     at = condition.flip(profile, None, engine.now)
@@ -129,7 +129,9 @@ def steps_held(profile: ProfileState, journey: JourneyPlan) -> list[str]:
     ]
 
 
-def backfill(engine: Engine, profile: ProfileState, message_id: str | None, event: str, properties: Any, at: int) -> bool:
+def backfill(
+    engine: Engine, profile: ProfileState, message_id: str | None, event: str, properties: Any, at: int
+) -> bool:
     """Remembers an event of the past where audiences, computed traits and historical entries see it (C4).
 
     Answers False if it was accepted before, live or by backfill: a call that comes both ways counts once.

@@ -134,6 +134,7 @@ class ProfileState:
     """All that is known of one person."""
 
     __slots__ = (
+        "_history_ids",
         "accepted",
         "anonymous_id",
         "been",
@@ -144,7 +145,6 @@ class ProfileState:
         "ends",
         "entries",
         "foreign",
-        "_history_ids",
         "history",
         "id",
         "instances",

@@ -106,9 +106,7 @@ def _arrive_split(engine: Engine, instance: Instance, step: SplitPlan) -> StepPl
     return _take(engine, instance, step, *step.otherwise)
 
 
-def _take(
-    engine: Engine, instance: Instance, step: StepPlan, branch: str, target: StepPlan | None
-) -> StepPlan | None:
+def _take(engine: Engine, instance: Instance, step: StepPlan, branch: str, target: StepPlan | None) -> StepPlan | None:
     engine.effects.record(engine.now, engine.profile, instance, "branch", {"step": step.key, "branch": branch})
     return target
 
@@ -195,9 +193,7 @@ def offer(engine: Engine, instance: Instance, wait: Wait, name: str, properties:
     for branch in step.branches[name]:
         if branch.identifier is not None and not equal(instance.identifier, find(properties, branch.identifier)):
             continue
-        if branch.matches is not None and not branch.matches(
-            properties, engine.profile, instance.context, engine.now
-        ):
+        if branch.matches is not None and not branch.matches(properties, engine.profile, instance.context, engine.now):
             continue
         if branch.restart and wait.count >= step.max_restarts:
             engine.effects.counters["max_restarts"] += 1

@@ -18,11 +18,28 @@ JSON = Any  # None, bool, int, float, str, list or dict of the same
 DurationLike = Duration | str | timedelta
 
 
+def duration(value: DurationLike) -> Duration:
+    """A duration from itself, from ISO 8601 text or from a timedelta."""
+    return Duration.of(value)
+
+
+def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
+    """A tuple of whatever is given."""
+    return tuple(value)
+
+
 def duration_or_none(value: DurationLike | None) -> Duration | None:
+    """The same, where there may be none."""
     return None if value is None else Duration.of(value)
 
 
+def optional_map(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A read-only copy, or None."""
+    return None if value is None else frozen_map(value)
+
+
 def frozen_map(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A read-only copy."""
     return MappingProxyType(dict(value))
 
 

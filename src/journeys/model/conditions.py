@@ -14,7 +14,7 @@ import attrs
 
 from journeys._time import Duration
 from journeys.errors import nearest
-from journeys.model._fields import JSON, DurationLike, duration_or_none
+from journeys.model._fields import JSON, DurationLike, as_tuple, duration_or_none
 
 #: operators whose value is a duration
 AGING = ("within_last", "within_next", "before_last", "after_next")
@@ -66,7 +66,7 @@ class TraitRef:
 class ContextRef:
     """A property of an event in the journey context (C9). JSON: ``{"context": ["Event", "property"]}``."""
 
-    context: tuple[str, str] = attrs.field(converter=tuple)
+    context: tuple[str, str] = attrs.field(converter=as_tuple)
 
 
 @attrs.frozen
@@ -95,7 +95,7 @@ def _operand(value: Anything, self_: Anything) -> Anything:
     return list(value) if isinstance(value, tuple) and not isinstance(value, str) else value
 
 
-_OPERAND = attrs.field(default=None, converter=attrs.Converter(_operand, takes_self=True))  # type: ignore[misc,call-overload]
+_OPERAND: Anything = attrs.field(default=None, converter=attrs.Converter(_operand, takes_self=True))
 
 
 @attrs.frozen(kw_only=True)
@@ -190,7 +190,7 @@ class Event(Condition):
     """The number of matching events, in a window if one is given (C3)."""
 
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     count: Count = attrs.field(factory=lambda: Count(at_least=1), kw_only=True)
     within: Duration | None = attrs.field(default=None, converter=duration_or_none, kw_only=True)
     between: tuple[Duration, Duration] | None = attrs.field(default=None, converter=_window, kw_only=True)
@@ -233,7 +233,7 @@ class FunnelFirst:
     """The event from which a funnel starts (C8)."""
 
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
 
 
 @attrs.frozen
@@ -241,7 +241,7 @@ class FunnelThen:
     """The event that must, or with ``performed=False`` must not, follow strictly later (C8)."""
 
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     performed: bool = attrs.field(default=True, kw_only=True)
     within: Duration | None = attrs.field(default=None, converter=duration_or_none, kw_only=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import duration_or_none, names
+from journeys.model._fields import as_tuple, duration_or_none, names
 from journeys.model.conditions import Condition, Filter, as_condition
 from journeys.model.steps import Activation
 
@@ -17,7 +17,7 @@ class EventEntry:
     """Enters on an event (E1 to E4)."""
 
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     audience: str | None = attrs.field(default=None, kw_only=True)
     reentry: str = attrs.field(default="every_time", kw_only=True, validator=attrs.validators.in_(REENTRY))
     identifier: str | None = attrs.field(default=None, kw_only=True)
@@ -40,7 +40,7 @@ class ExitRule:
 
     key: str
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     match_identifier: bool = attrs.field(default=False, kw_only=True)
 
 
@@ -57,5 +57,5 @@ class Goal:
     """The event that the journey is for; recorded once per instance (S11)."""
 
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     within: Duration | None = attrs.field(default=None, converter=duration_or_none, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import check_key, duration_or_none, frozen_map
+from journeys.model._fields import as_tuple, check_key, duration, duration_or_none, frozen_map
 from journeys.model.entries import ConditionEntry, Entry, ExitRule, ExitSend, Goal
 from journeys.model.steps import Step
 
@@ -31,12 +31,12 @@ class Journey:
     entry: Entry
     start: str
     steps: Mapping[str, Step] = attrs.field(converter=frozen_map)
-    exit_rules: tuple[ExitRule, ...] = attrs.field(default=(), converter=tuple)
+    exit_rules: tuple[ExitRule, ...] = attrs.field(default=(), converter=as_tuple)
     exit_send: ExitSend | None = None
     goal: Goal | None = None
     exit_after: Duration | None = attrs.field(default=None, converter=duration_or_none)
     reentry_after: Duration | None = attrs.field(default=None, converter=duration_or_none)
-    max_age: Duration = attrs.field(default=Duration.of("P365D"), converter=Duration.of)
+    max_age: Duration = attrs.field(default=Duration.of("P365D"), converter=duration)
     version: int = 1
     status: str = attrs.field(default="live", validator=attrs.validators.in_(STATUSES))
     on_previous: str | Migrate = "drain"

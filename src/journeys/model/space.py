@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import JSON, check_key, duration_or_none, frozen_map, names
+from journeys.model._fields import JSON, as_tuple, check_key, duration, duration_or_none, frozen_map, names
 from journeys.model.conditions import Condition, Filter, as_condition
 from journeys.model.journey import Journey
 
@@ -46,7 +46,7 @@ class ComputedTrait:
     description: str | None = None
     type: str = attrs.field(validator=attrs.validators.in_(COMPUTATIONS))
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     property: str | None = None
     within: Duration | None = attrs.field(default=None, converter=duration_or_none)
     destinations: tuple[str, ...] = attrs.field(default=(), converter=names)
@@ -59,8 +59,6 @@ class DestinationDefinition:
     type: str
     list: bool = attrs.field(default=False, kw_only=True)
     options: Mapping[str, JSON] = attrs.field(factory=dict, converter=frozen_map, kw_only=True)
-
-
 
 
 @attrs.frozen(kw_only=True)
@@ -79,9 +77,9 @@ class Settings:
     A limit that is None takes the value of the profile that ``limits`` names: see ``journeys.plan.limits``.
     """
 
-    dedupe_window: Duration = attrs.field(default=Duration.of("P7D"), converter=Duration.of)
-    allowed_lateness: Duration = attrs.field(default=Duration.of("PT0S"), converter=Duration.of)
-    max_clock_skew: Duration = attrs.field(default=Duration.of("PT5M"), converter=Duration.of)
+    dedupe_window: Duration = attrs.field(default=Duration.of("P7D"), converter=duration)
+    allowed_lateness: Duration = attrs.field(default=Duration.of("PT0S"), converter=duration)
+    max_clock_skew: Duration = attrs.field(default=Duration.of("PT5M"), converter=duration)
     limits: str = attrs.field(default="default", validator=attrs.validators.in_(("default", "segment")))
     retention: Retention = attrs.field(factory=Retention)
     max_live_instances: int | None = None
@@ -109,8 +107,8 @@ class Space:
     key: str = attrs.field(default="default", validator=check_key)
     name: str | None = None
     description: str | None = None
-    audiences: tuple[AudienceDefinition, ...] = attrs.field(default=(), converter=tuple)
-    computed_traits: tuple[ComputedTrait, ...] = attrs.field(default=(), converter=tuple)
+    audiences: tuple[AudienceDefinition, ...] = attrs.field(default=(), converter=as_tuple)
+    computed_traits: tuple[ComputedTrait, ...] = attrs.field(default=(), converter=as_tuple)
     destinations: Mapping[str, DestinationDefinition] = attrs.field(factory=dict, converter=frozen_map)
-    journeys: tuple[Journey, ...] = attrs.field(default=(), converter=tuple)
+    journeys: tuple[Journey, ...] = attrs.field(default=(), converter=as_tuple)
     settings: Settings = attrs.field(factory=Settings)

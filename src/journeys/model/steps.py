@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from journeys._time import Duration, parse_local_time
-from journeys.model._fields import JSON, duration_or_none, frozen_map, names
+from journeys.model._fields import JSON, as_tuple, duration, duration_or_none, frozen_map, names, optional_map
 from journeys.model.conditions import Condition, ContextRef, Filter, TraitRef, as_condition
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -23,8 +23,6 @@ class Step:
 
     name: str | None = None
     description: str | None = None
-
-
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +68,8 @@ class LocalTime:
 class ContextTime:
     """The instant that a property in the journey context names, plus an offset (S2)."""
 
-    context: tuple[str, str] = attrs.field(converter=tuple)
-    offset: Duration = attrs.field(default=Duration(), converter=Duration.of)
+    context: tuple[str, str] = attrs.field(converter=as_tuple)
+    offset: Duration = attrs.field(default=Duration(), converter=duration)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +103,7 @@ class ConditionBranch:
 class MultiBranchSplit(Step):
     """Every branch waits for its own condition; with ``exclusive`` the first cancels the others (S4)."""
 
-    branches: tuple[ConditionBranch, ...] = attrs.field(converter=tuple)
+    branches: tuple[ConditionBranch, ...] = attrs.field(converter=as_tuple)
     exclusive: bool = attrs.field(default=False, kw_only=True)
 
 
@@ -113,7 +111,7 @@ class MultiBranchSplit(Step):
 class DataSplit(Step):
     """On arrival, the first branch in order whose condition is true, else ``everyone_else`` (S5)."""
 
-    branches: tuple[ConditionBranch, ...] = attrs.field(converter=tuple)
+    branches: tuple[ConditionBranch, ...] = attrs.field(converter=as_tuple)
     everyone_else: str | None = attrs.field(default=None, kw_only=True)
 
 
@@ -138,7 +136,7 @@ class RandomBranch:
 class RandomizedSplit(Step):
     """A branch by hash, never by a random number (S6)."""
 
-    branches: tuple[RandomBranch, ...] = attrs.field(converter=tuple)
+    branches: tuple[RandomBranch, ...] = attrs.field(converter=as_tuple)
     sticky: bool = attrs.field(default=False, kw_only=True)
 
 
@@ -148,7 +146,7 @@ class Branch:
 
     name: str
     event: str
-    where: tuple[Filter, ...] = attrs.field(default=(), converter=tuple)
+    where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     identifier: str | None = attrs.field(default=None, kw_only=True)
     restart: bool = attrs.field(default=False, kw_only=True)
     next: str | None = attrs.field(default=None, kw_only=True)
@@ -158,8 +156,8 @@ class Branch:
 class HoldUntil(Step):
     """Waits for the first event that matches a branch, at most ``max_duration`` (S7)."""
 
-    branches: tuple[Branch, ...] = attrs.field(converter=tuple)
-    max_duration: Duration = attrs.field(converter=Duration.of, kw_only=True)
+    branches: tuple[Branch, ...] = attrs.field(converter=as_tuple)
+    max_duration: Duration = attrs.field(converter=duration, kw_only=True)
     timeout: str | None = attrs.field(default=None, kw_only=True)
     max_restarts: int = attrs.field(default=100, kw_only=True)
 
@@ -194,16 +192,14 @@ class Activation:
     call: str = attrs.field(default="track", kw_only=True, validator=attrs.validators.in_(("track", "identify")))
     traits: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
     context: str | tuple[str, ...] = attrs.field(default="all", converter=_context, kw_only=True)
-    mapping: Mapping[str, Source] | None = attrs.field(
-        default=None, converter=attrs.converters.optional(frozen_map), kw_only=True
-    )
+    mapping: Mapping[str, Source] | None = attrs.field(default=None, converter=optional_map, kw_only=True)
 
 
 @attrs.frozen
 class SendToDestination(Step):
     """One delivery per activation, then goes on at once (S9)."""
 
-    activations: tuple[Activation, ...] = attrs.field(converter=tuple)
+    activations: tuple[Activation, ...] = attrs.field(converter=as_tuple)
     next: str | None = attrs.field(default=None, kw_only=True)
 
 

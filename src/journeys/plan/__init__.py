@@ -1,1 +1,1 @@
-""""""
+"""A space is checked, then compiled for the engine."""

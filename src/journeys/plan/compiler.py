@@ -159,9 +159,7 @@ class Compiler:
             make = self._maker(f.Counter, model.event, fixed, "how many came")
             return Counted(self._feature(scope, ("count", model.event, fixed), make), compare, number)
         keep = max(1, number + (model.count.op in ("at_most", "exactly", "more_than")))
-        make = self._maker(
-            f.Latest, model.event, fixed, f"the {keep} latest within {model.within}", model.within, keep
-        )
+        make = self._maker(f.Latest, model.event, fixed, f"the {keep} latest within {model.within}", model.within, keep)
         feature = self._feature(scope, ("latest", model.event, fixed, model.within, keep), make)
         return CountedWithin(feature, compare, number, model.within)
 
@@ -241,11 +239,9 @@ class Compiler:
         if model.property is not None:
             paths = (*paths, segments(model.property))
         needs = _NEEDS.get(model.type)
-        make = self._maker(
-            f.Entries, model.event, fixed, f"the window of {model.key}", model.within, paths, needs
-        )
-        parts = ("values", model.type if needs else "", model.event, fixed, model.within, paths)
-        feature = self._feature("", parts, make)
+        make = self._maker(f.Entries, model.event, fixed, f"the window of {model.key}", model.within, paths, needs)
+        signature = ("values", model.type if needs else "", model.event, fixed, model.within, paths)
+        feature = self._feature("", signature, make)
         assert isinstance(feature, f.Entries)
         filters, readers = [], []
         for place, each in enumerate(moving, 1):
@@ -325,9 +321,7 @@ def _numeric(name: str, compare: Callable[[Any, Any], bool], operand: float) -> 
 def _split(where: Sequence[m.Filter]) -> tuple[tuple[m.Filter, ...], tuple[m.Filter, ...]]:
     """Filters whose answer never changes, and those that must be asked again with time or traits."""
     moving = tuple(
-        each
-        for each in where
-        if each.op in m.AGING or isinstance(each.value, (m.TraitRef, m.ContextRef, m.FirstRef))
+        each for each in where if each.op in m.AGING or isinstance(each.value, (m.TraitRef, m.ContextRef, m.FirstRef))
     )
     return tuple(each for each in where if each not in moving), moving
 

@@ -32,9 +32,7 @@ class Sliding(Computed):
 
     __slots__ = ("feature", "filters", "fold", "window")
 
-    def __init__(
-        self, key: str, feature: Entries, window: Window, filters: Filters, fold: Fold, **reads: Any
-    ) -> None:
+    def __init__(self, key: str, feature: Entries, window: Window, filters: Filters, fold: Fold, **reads: Any) -> None:
         super().__init__(key, frozenset((feature.event,)) | reads.pop("events", frozenset()), **reads)
         self.feature = feature
         self.window = window
@@ -53,9 +51,7 @@ class Sliding(Computed):
     def until(self, profile: Any, now: int) -> int:
         return min(
             (
-                min(
-                    self.window.until(entry[0], now), filters_until(self.filters, entry, profile, None, now)
-                )
+                min(self.window.until(entry[0], now), filters_until(self.filters, entry, profile, None, now))
                 for entry in profile.cells.get(self.feature.key, ())
             ),
             default=1 << 62,

@@ -245,6 +245,8 @@ class Window:
     __slots__ = ("longer", "shorter")
 
     def __init__(self, within: Duration | None, between: tuple[Duration, Duration] | None) -> None:
+        self.longer: Duration | None
+        self.shorter: Duration | None
         self.longer, self.shorter = between if between else (within, None)
 
     def has(self, timestamp: int, now: int) -> bool:
@@ -282,9 +284,7 @@ class CountedWithin(Condition):
 
     __slots__ = ("compare", "feature", "number", "window")
 
-    def __init__(
-        self, feature: Feature, compare: Callable[[int, int], bool], number: int, window: Duration
-    ) -> None:
+    def __init__(self, feature: Feature, compare: Callable[[int, int], bool], number: int, window: Duration) -> None:
         super().__init__(frozenset((feature.event,)))
         self.feature = feature
         self.compare = compare
@@ -347,9 +347,7 @@ class CountedEntries(Condition):
 Filters = Sequence[tuple[int, Comparison]]
 
 
-def passes(
-    filters: Filters, entry: Cell, profile: Any, context: Context, now: int, first: Sequence[Any] = ()
-) -> bool:
+def passes(filters: Filters, entry: Cell, profile: Any, context: Context, now: int, first: Sequence[Any] = ()) -> bool:
     """Whether a remembered event passes the filters now."""
     return all(
         comparison.holds(from_entry(entry[place]), profile, context, now, first) for place, comparison in filters
@@ -361,10 +359,7 @@ def filters_until(
 ) -> int:
     """When that may change by time alone."""
     return min(
-        (
-            comparison.until(from_entry(entry[place]), profile, context, now, first)
-            for place, comparison in filters
-        ),
+        (comparison.until(from_entry(entry[place]), profile, context, now, first) for place, comparison in filters),
         default=NEVER,
     )
 

@@ -211,7 +211,7 @@ def _add_partial(cell: Cell, value: float) -> None:
 
 def total_of(cell: Cell) -> Any:
     """The sum of a ``Total`` cell, ABSENT if it is beyond what a float can hold."""
-    count, whole, *partials = cell
+    _, whole, *partials = cell
     if not partials:
         return whole
     try:
@@ -251,9 +251,7 @@ class Edge(Feature):
     __slots__ = ("last", "path")
     kind = "edge"
 
-    def __init__(
-        self, key: str, event: str, test: Test | None, why: str, path: tuple[str, ...], *, last: bool
-    ) -> None:
+    def __init__(self, key: str, event: str, test: Test | None, why: str, path: tuple[str, ...], *, last: bool) -> None:
         super().__init__(key, event, test, why)
         self.path = path
         self.last = last

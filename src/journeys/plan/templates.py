@@ -75,9 +75,7 @@ def compile_template(template: Any, compiler: Compiler) -> Render:
         return compile_text(template, compiler)
     if isinstance(template, Mapping):
         fields = {key: compile_template(value, compiler) for key, value in template.items()}
-        return lambda profile, context, now: {
-            key: render(profile, context, now) for key, render in fields.items()
-        }
+        return lambda profile, context, now: {key: render(profile, context, now) for key, render in fields.items()}
     if isinstance(template, (list, tuple)):
         items = [compile_template(value, compiler) for value in template]
         return lambda profile, context, now: [render(profile, context, now) for render in items]
@@ -109,7 +107,5 @@ def _source(source: m.Source, compiler: Compiler) -> Render:
 _PROFILE: dict[str, Render] = {
     "id": lambda profile, context, now: profile.id,
     "user_id": lambda profile, context, now: ABSENT if profile.user_id is None else profile.user_id,
-    "anonymous_id": lambda profile, context, now: (
-        ABSENT if profile.anonymous_id is None else profile.anonymous_id
-    ),
+    "anonymous_id": lambda profile, context, now: ABSENT if profile.anonymous_id is None else profile.anonymous_id,
 }

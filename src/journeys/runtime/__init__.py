@@ -1,1 +1,1 @@
-""""""
+"""Between the engine and the world: evaluators, stores, destinations, pictures."""

@@ -184,9 +184,7 @@ class Core:
             for profile in processor.touched or ()
         ]
         changes += [
-            StateChange(key=key, state=None, expected=version)
-            for key, version in processor.gone.items()
-            if version
+            StateChange(key=key, state=None, expected=version) for key, version in processor.gone.items() if version
         ]
         return sorted(changes, key=lambda change: change.key)
 

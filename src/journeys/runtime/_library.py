@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import attrs
 
@@ -113,5 +113,5 @@ def _changed(place: int, journey: Journey) -> Problem:
         "changed_version",
         f"$.journeys[{place}]",
         f"version {journey.version} of {journey.key!r} was published with another definition",
-        f"an edited journey is a new version: give it \"version\": {journey.version + 1}, or publish() it",
+        f'an edited journey is a new version: give it "version": {journey.version + 1}, or publish() it',
     )

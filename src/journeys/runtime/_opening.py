@@ -36,9 +36,7 @@ def opened(
     whole = before.space(space)
     if problems := validate(whole):
         raise InvalidDefinition(problems)
-    core = Core(
-        compile_space(whole, before.scopes), exclusive=exclusive, traces=traces, worker=worker, lease=lease
-    )
+    core = Core(compile_space(whole, before.scopes), exclusive=exclusive, traces=traces, worker=worker, lease=lease)
     publisher = Publisher(space, core, before)
     if not exclusive:
         changed = {each.name: each.as_note() for each in new if each not in arriving}

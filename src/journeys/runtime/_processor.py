@@ -282,10 +282,10 @@ class Processor:
         source = self._source(call, kind, user_id, anonymous_id, key)
         if source is not None:
             profile = self._link_in_the_past(key, source)
+        elif key in self.states:
+            profile = self.states[key]
         else:
-            profile = self.states.get(key)
-            if profile is None:
-                profile = self.states[key] = ProfileState(key)
+            profile = self.states[key] = ProfileState(key)
         is_new = True
         if event is not None:
             is_new = backfill(self.engine, profile, message_id, event, content, timestamp)

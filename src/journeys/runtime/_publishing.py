@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -199,7 +200,7 @@ class Publisher:
         for _ in range(MAX_CONFLICTS):
             tried: Counter[str] = Counter()
             try:
-                yield from self.core.apply_to(calls, lambda: self._remember(calls, at, tried))
+                yield from self.core.apply_to(calls, partial(self._remember, calls, at, tried))
             except Conflict:
                 continue
             counts.update(tried)

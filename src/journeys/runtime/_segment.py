@@ -13,7 +13,7 @@ Id = str | int | None
 
 def _id(value: Id) -> str | None:
     """Whole-number ids become decimal text; True is no number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return str(value) if type(value) is int else value  # type: ignore[return-value]
 
 
 class SegmentCalls:

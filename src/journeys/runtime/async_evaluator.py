@@ -69,7 +69,7 @@ class AsyncEvaluator(SegmentCalls):
         sync_store = MemoryStore() if self._exclusive else open_store(store)
         is_async = asyncio.iscoroutinefunction(getattr(sync_store, "load", None))
         self.store: Any = sync_store if is_async else InThreads(sync_store)
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "exclusive": self._exclusive,
             "traces": trace,
             "worker": worker or worker_name(),

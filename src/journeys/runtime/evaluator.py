@@ -219,7 +219,7 @@ class Evaluator(SegmentCalls, Lifecycle):
             if self._core.exclusive:
                 return self._core.processor.next_due
             waiting = self.store.waiting(MAX, 1)
-            due = self.store.next_due()
+            due: int | None = self.store.next_due()
             return due if not waiting else min(waiting[0].timestamp, due if due is not None else MAX)
 
     def run(self, *, poll: float = 1.0) -> None:

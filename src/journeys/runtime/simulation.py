@@ -30,11 +30,11 @@ class Simulation:
     def feed(self, calls: Sequence[Any], notes: Mapping[str, str] | None = None) -> list[Answer]:
         """Applies calls as one unit; ``notes`` are stored with them."""
         if self.core.exclusive:
-            answers = self.core.apply(calls, None)
+            answers: list[Answer] = self.core.apply(calls, None)
             self._collect()
             return answers
-        answered: list[Answer] = drive(self.core.feed(calls, None, notes=notes), self.store)
-        return answered
+        answers = drive(self.core.feed(calls, None, notes=notes), self.store)
+        return answers
 
     def look(self, call: Any) -> Answer | None:
         """A call that was applied before: notes how late it is; answers only what it was rejected for."""

@@ -1,1 +1,1 @@
-""""""
+"""What applications need to test their journeys, and stores to test themselves."""

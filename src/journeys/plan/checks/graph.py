@@ -17,7 +17,7 @@ _EXITS = ("next", "if_true", "if_false", "timeout", "everyone_else")
 def exits(step: s.Step) -> Iterator[tuple[str, str]]:
     """The steps that may come after a step, each with where it is named: ``.branches[0].next``, ``"pay"``."""
     for index, branch in enumerate(getattr(step, "branches", ())):
-        if branch.next is not None:
+        if branch.next is not None and not getattr(branch, "restart", False):
             yield f".branches[{index}].next", branch.next
     for name in _EXITS:
         if (target := getattr(step, name, None)) is not None:

@@ -12,6 +12,7 @@ from journeys.codec import dump
 from journeys.codec.problems import Report, element, member, shown
 from journeys.errors import nearest
 from journeys.model import steps as s
+from journeys.model.conditions import ContextRef
 from journeys.model.space import DestinationDefinition
 from journeys.plan.checks.conditions import Scope, check_condition, check_filters
 from journeys.plan.checks.durations import check_positive, check_wait
@@ -184,10 +185,19 @@ def check_template(template: Any, path: str, report: Report) -> None:
 def _check_tags(text: str, path: str, report: Report) -> None:
     hint = 'write {{ trait.path }} or {{ context["Event"].path }}, with | default: "text" if wanted'
     for tag in TAG.finditer(text):
-        try:
-            parse_tag(tag[1])
-        except ValueError:
+        if not _is_tag(tag[1]):
             report.add("bad_template", path, f"{shown(tag[0])} is no merge tag", hint=hint, got=tag[0])
     rest = TAG.sub("", text)
     if "{{" in rest or "}}" in rest:
         report.add("bad_template", path, f"braces in {shown(rest)} open or close no merge tag", hint=hint, got=rest)
+
+
+def _is_tag(content: str) -> bool:
+    try:
+        reference, _ = parse_tag(content)
+    except ValueError:
+        return False
+    if isinstance(reference, ContextRef):
+        return all(reference.context)
+    # A trait may have any name, but this one is the journey context with its quotes forgotten.
+    return bool(reference.trait) and not reference.trait.startswith("context[")

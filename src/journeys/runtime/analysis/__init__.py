@@ -1,1 +1,1 @@
-""""""
+"""What can be said of journeys beyond running them."""
