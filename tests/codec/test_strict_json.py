@@ -125,7 +125,7 @@ def test_a_long_text_is_read_fast() -> None:
     text = json.dumps("x" * 10_000_000)
     start = time.perf_counter()
     parse_json(text)
-    assert time.perf_counter() - start < 0.5  # a tenth of it on an idle machine
+    assert time.perf_counter() - start < 2  # 25 ms on an idle machine
 
 
 def test_a_process_that_allows_longer_numbers_changes_nothing() -> None:

@@ -112,8 +112,8 @@ def run_status(options: argparse.Namespace) -> int:
         return 0
     print(table([["journey", "version", "status", "entered", "left", "inside"], *rows], right=frozenset({1, 3, 4, 5})))
     print()
-    print(table([["what", "how many"], *([name, f"{number:,}"] for name, number in sorted({**figures, **counters}.items()))],
-                right=frozenset({1})))  # fmt: skip
+    numbers = [[name, f"{number:,}"] for name, number in sorted({**figures, **counters}.items())]
+    print(table([["what", "how many"], *numbers], right=frozenset({1})))
     print(f"\nwatermark  {'-' if watermark < 0 else format_instant(watermark)}")
     for letter in letters:
         print(f"dead letter {letter.delivery.id} to {letter.delivery.destination}: {letter.error}")

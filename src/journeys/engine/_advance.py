@@ -108,6 +108,8 @@ class Engine:
             profile.anonymous_id, profile.seen_at = anonymous_id, at
         if message_id is not None:
             self._mark(profile, message_id, at)
+        if self.plan.retention.instances is not None and profile.instances:
+            self._forget_ended(profile, self.plan.retention.instances.before(at))
         accepted = profile.accepted
         profile.accepted = accepted + 1
         if traits:
@@ -160,6 +162,12 @@ class Engine:
             if each.history and each.has_backfilled(message_id):
                 return True
         return False
+
+    def _forget_ended(self, profile: ProfileState, horizon: int) -> None:
+        """Instances that ended before the horizon are kept no longer for their goal."""
+        profile.instances = [
+            each for each in profile.instances if each.status != ENDED or each.waits or each.expires_at > horizon
+        ]
 
     def _mark(self, profile: ProfileState, message_id: str, at: int) -> None:
         marks = profile.marks

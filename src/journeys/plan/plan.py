@@ -272,6 +272,10 @@ class Plan:
         self.has_instances_that_wait_for_conditions = False
         self.longest_wait = 0
         self.dedupe_window = space.settings.dedupe_window
+        self.retention = space.settings.retention
+        marks = self.retention.marks
+        if marks is not None and marks.longest < self.dedupe_window.longest:
+            self.dedupe_window = marks
         self.lateness = space.settings.allowed_lateness
         self.may_be_late = self.lateness.is_positive
 

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from journeys._time import SECOND
 from journeys.engine import _advance
 from journeys.engine._advance import Engine, write_traits
 from journeys.engine._effects import Effects
@@ -26,6 +27,7 @@ from journeys.runtime._calls import ACCEPTED, DUPLICATE, LATE, Answer
 
 _ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE: DUPLICATE}
 _FULL = Answer("rejected", "too_many_events", "a condition would have to remember more than max_remembered_events")
+_TOO_FAST = Answer("rejected", "too_many_events_per_second", "more events of one profile a second than the limit")
 _ERASED = Answer("rejected", "erased", "this profile has been erased; lift the erasure to accept it again")
 
 #: what is kept of a call that waits
@@ -54,6 +56,8 @@ class Processor:
         self.waiting: list[tuple[int, str, int, Mapping[str, Any]]] = []
         self._waiting_ids: set[tuple[str, str]] = set()
         self.arrivals = 0
+        #: profile key -> (second, events in it), where there is a limit (L2)
+        self._rates: dict[str, tuple[int, int]] = {}
         #: what has changed since it was last asked for: profiles, links, keys that are gone, waiting inputs
         self.touched: set[ProfileState] | None = None
         self.new_links: dict[str, str] = {}
@@ -206,6 +210,9 @@ class Processor:
                 other = linked
         if profile is None:
             profile, is_new = ProfileState(key), True
+        if self.plan.limits.max_events_per_second is not None and self._is_too_fast(profile, timestamp):
+            self.effects.counters["rejected"] += 1
+            return _TOO_FAST
         answer = self.engine.apply(
             profile,
             None if route_name is None else self.plan.routes.get(route_name),
@@ -234,6 +241,17 @@ class Processor:
             counters["late"] += 1
             return LATE
         return ACCEPTED
+
+    def _is_too_fast(self, profile: ProfileState, timestamp: int) -> bool:
+        """L2: so many events a second, by their own timestamps."""
+        second = timestamp // SECOND
+        last, count = self._rates.get(profile.key, (second, 0))
+        count = count + 1 if last == second else 1
+        if len(self._rates) > 100_000:
+            self._rates.clear()
+        self._rates[profile.key] = (second, count)
+        limit = self.plan.limits.max_events_per_second
+        return limit is not None and count > limit
 
     def _link(self, source: str, profile: ProfileState, other: ProfileState | None, rename: str | None) -> None:
         ids = [source]

@@ -30,6 +30,8 @@ from journeys.runtime.stores.memory import MemoryStore
 
 #: how many calls ``feed_many`` commits as one group
 GROUP = 1000
+#: how many trace records are deleted at once
+PRUNE = 10_000
 
 
 def as_space(definition: Space | Journey | Iterable[Journey] | Mapping[str, Any] | str) -> Space:
@@ -229,6 +231,7 @@ class Evaluator(SegmentCalls, Lifecycle):
         """
         while not self._stopping:
             self._advance(self.clock.now())
+            self._prune()
             self.deliver()
             pending = [each for each in (self.next_due(), self.store.next_delivery()) if each is not None]
             until = min([*pending, self.clock.now() + int(poll * 1_000_000)])
@@ -236,6 +239,18 @@ class Evaluator(SegmentCalls, Lifecycle):
                 self.clock.sleep(until, self._wake)
                 self._wake.clear()
         self._stopping = False
+
+    def _prune(self) -> None:
+        """Forgets the trace that is older than its retention."""
+        keep = self.space.settings.retention.trace
+        if keep is None:
+            return
+        horizon = keep.before(self.clock.now())
+        with self._lock:
+            effects = self._core.effects
+            effects.records = [each for each in effects.records if each.at >= horizon]
+        while self.store.prune(trace_before=horizon) >= PRUNE:
+            pass
 
     def stop(self) -> None:
         """Makes ``run`` return after what it is doing."""

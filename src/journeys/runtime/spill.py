@@ -30,7 +30,7 @@ class SortedTrace:
             self._spill()
 
     def _spill(self) -> None:
-        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", prefix="journeys-trace-")
+        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - closed at the end
         for order, line in self._lines():
             file.write(json.dumps(order) + "\t" + line + "\n")
         self._files.append(file)

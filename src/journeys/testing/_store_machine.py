@@ -166,12 +166,14 @@ class StoreMachine(RuleBasedStateMachine):
     def _links(self, drawn: dict[str, str]) -> dict[str, str]:
         """Links that lead in no circle."""
         links: dict[str, str] = {}
+        steps: dict[str, str] = {}
         for key, target in drawn.items():
-            place, steps = self.model.end(target), {id_key: self.model.end(end) for id_key, end in links.items()}
-            while place in steps and place != key:
+            end = place = self.model.end(target)
+            while place in steps:
                 place = steps[place]
-            if place != key or self.model.end(target) == key:
+            if end == key or place != key:
                 links[key] = target
+                steps |= {} if end == key else {key: end}
         return links
 
     def _state_change(self, key: str, state: bytes | None, expected: str, due: int | None, live: int) -> StateChange:
