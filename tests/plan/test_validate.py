@@ -160,7 +160,8 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("S2", step("delay"), "empty_delay", A, "until"),
     # references
     ("L1", waits({"type": "audience", "audience": "vip"}), "unknown_audience", A + ".condition.audience", "define"),
-    ("L1", {**waits({"type": "all", "conditions": [{"type": "not", "condition": VLP}]}), "audiences": [{"key": "vip", "condition": ALWAYS}]},
+    ("L1", {**waits({"type": "all", "conditions": [{"type": "not", "condition": VLP}]}),
+            "audiences": [{"key": "vip", "condition": ALWAYS}]},
      "unknown_audience", A + ".condition.conditions[0].condition.audience", "'vip'"),
     ("L1", journey(entry={**ENTRY, "audience": "vip"}), "unknown_audience", J + ".entry.audience", "define"),
     ("L1", audience({"type": "any", "conditions": [{"type": "audience", "audience": "y"}]}), "unknown_audience",

@@ -38,8 +38,8 @@ class Limits:
     """Activations of one send."""
     max_mappings: int = 1000
     """Fields that the mapping of one activation fills."""
-    max_payload_bytes: int = 32 * 1024
-    """The size of one call as compact JSON; of a larger one nothing is accepted (O5)."""
+    max_payload_bytes: int = 1024 * 1024
+    """How much text the properties or traits of one call may carry; a larger one is rejected (O5)."""
     max_events_per_second: int | None = None
     """Events of one profile a second."""
     max_versions: int = 10_000
@@ -69,6 +69,7 @@ SEGMENT_LIMITS = Limits(
     max_mappings=100,
     max_events_per_second=25,
     max_versions=25,
+    max_payload_bytes=32 * 1024,
     min_wait="PT5M",
     max_wait="P182D",
 )

@@ -17,7 +17,7 @@ TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
 _MAX_INT: Final = 10**4000
 #: how deep properties may be nested
 MAX_DEPTH: Final = 64
-#: how much text one call may carry, in characters
+#: how much text one call may carry, in characters, where no setting says so
 MAX_CALL: Final = 1 << 20
 
 
@@ -152,9 +152,9 @@ def event_of(call: Mapping[str, Any]) -> str:
     return name
 
 
-def view_of(call: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+def view_of(call: Mapping[str, Any], kind: str, limit: int = MAX_CALL) -> tuple[str, dict[str, Any]]:
     """A page or screen as the event that it is; its name becomes a property (P4)."""
-    properties = object_of(call, "properties")
+    properties = object_of(call, "properties", limit)
     name = call.get("name")
     if name is not None:
         if type(name) is not str or not _is_unicode(name):
@@ -163,7 +163,7 @@ def view_of(call: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
     return ("Page Viewed" if kind == "page" else "Screen Viewed"), properties
 
 
-def object_of(call: Mapping[str, Any], field: str) -> dict[str, Any]:
+def object_of(call: Mapping[str, Any], field: str, limit: int = MAX_CALL) -> dict[str, Any]:
     """A copy of an object of the call, checked to be JSON; the copy keeps what was said when it was said."""
     value = call.get(field)
     if value is None:
@@ -186,8 +186,8 @@ def object_of(call: Mapping[str, Any], field: str) -> dict[str, Any]:
             size += more
         if type(key) is not str or not (key.isascii() or _is_unicode(key)):
             raise InvalidCall(f"wrong_{field}", f"a name in {field} must be text, got {_short(key)}")
-    if size > MAX_CALL:
-        raise InvalidCall("too_large", f"{field} carry more than {MAX_CALL} characters")
+    if size > limit:
+        raise InvalidCall("too_large", f"{field} carry {size} characters of text: at most {limit}")
     return copy
 
 
@@ -202,19 +202,19 @@ def check(call: Any, longest_wait: int) -> int:
     return timestamp
 
 
-def content_of(call: Mapping[str, Any], kind: str) -> tuple[str | None, dict[str, Any]]:
+def content_of(call: Mapping[str, Any], kind: str, limit: int = MAX_CALL) -> tuple[str | None, dict[str, Any]]:
     """The event name, None if the call is no event, and the properties or traits (P3, P4)."""
     if kind == "track":
-        return event_of(call), object_of(call, "properties")
+        return event_of(call), object_of(call, "properties", limit)
     if kind == "page" or kind == "screen":
-        return view_of(call, kind)
+        return view_of(call, kind, limit)
     if kind == "identify":
-        return None, object_of(call, "traits")
+        return None, object_of(call, "traits", limit)
     if kind == "group":
         group_id = checked_id(call, "groupId")
         if group_id is None:
             raise InvalidCall("missing_id", "a group call needs a groupId")
-        return None, {f"groups.{group_id}": object_of(call, "traits")}
+        return None, {f"groups.{group_id}": object_of(call, "traits", limit)}
     if checked_id(call, "previousId") is None or checked_id(call, "userId") is None:
         raise InvalidCall("missing_id", "an alias call needs a previousId and a userId")
     return None, {}

@@ -118,8 +118,13 @@ class Core:
 
     # stores
 
-    def _load(self, id_keys: Iterable[str], *, waiting_until: int = -1) -> Generator[Request, Any, None]:
-        """Loads what a batch concerns, and what waits for the watermark to come this far (T8)."""
+    def _load(
+        self, id_keys: Iterable[str], *, waiting_until: int = -1, passes_newer: bool = False
+    ) -> Generator[Request, Any, None]:
+        """Loads what a batch concerns, and what waits for the watermark to come this far (T8).
+
+        A profile that a newer version of this package wrote raises ``NewerState``, or is passed over and counted.
+        """
         processor = self.processor
         processor.clear()
         wanted = set(id_keys)
@@ -140,7 +145,13 @@ class Core:
         processor.links.update(loaded.links)
         for id_key, stored in loaded.profiles.items():
             if stored.key not in processor.states:
-                profile = decode_state(stored.state, self.plan)
+                try:
+                    profile = decode_state(stored.state, self.plan)
+                except NewerState:
+                    if not passes_newer:
+                        raise
+                    self.newer += 1
+                    continue
                 profile.version = stored.version
                 processor.states[stored.key] = profile
             if id_key != stored.key:
@@ -271,11 +282,7 @@ class Core:
 
     def _fire(self, keys: Sequence[str], until: int) -> Generator[Request, Any, int]:
         last = -1
-        try:
-            yield from self._load(keys)
-        except NewerState:
-            self.newer += len(keys)
-            return last
+        yield from self._load(keys, passes_newer=True)
         processor = self.processor
         for key in keys:
             profile = processor.states.get(key)
@@ -321,7 +328,7 @@ class Core:
             if not keys:
                 return
             try:
-                yield from self._load(keys)
+                yield from self._load(keys, passes_newer=True)
                 for profile in list(processor.states.values()):
                     change(processor.engine, profile)
                     processor.changed(profile)
@@ -340,7 +347,7 @@ class Core:
             return
         after: str | None = None
         while keys := (yield ("walk", (after, ADVANCE_BATCH), {})):
-            yield from self._load(keys)
+            yield from self._load(keys, passes_newer=True)
             for profile in list(processor.states.values()):
                 see(processor.engine, profile)
             after = keys[-1]

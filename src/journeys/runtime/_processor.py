@@ -128,7 +128,7 @@ class Processor:
         key = self._key(user_id, anonymous_id)
         if self.erased and self._is_erased(user_id, anonymous_id):
             return self._reject_erased()
-        route_name, content = _calls.content_of(call, kind)
+        route_name, content = _calls.content_of(call, kind, self.plan.limits.max_payload_bytes)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
             return self._count_unwanted(call, timestamp, key)
