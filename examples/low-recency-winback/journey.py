@@ -13,6 +13,7 @@ What the events tell (simulated until 30 June, see ``until.txt``; without an end
 - bo is worth 40: no ads. An order of 1 February that he made in the shop itself arrives on 16 March, three days after
   he entered. It is late, and it counts where it belongs (C3): he has not lapsed any more. It is also an order, so it
   ends his journey (X1). Entry is armed again on 15 April, when he has lapsed again (since 2 April): he enters at once.
+  He does not react, so he exits after forty-five days, on 30 May, and begins again thirty days later, on 29 June.
 - cy ordered on 20 June and is not concerned.
 """
 

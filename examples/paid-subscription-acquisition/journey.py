@@ -16,7 +16,8 @@ What the events tell:
   invitation is skipped, and he is called on 14 March. The journey has completed and keeps him on the list until he
   exits after thirty days (S9, S10). He leaves the audience on 7 June: the orders of 9 March are ninety days old then.
 - cy is a member already: she is ready, but not invited.
-- dee is the one in ten that is held back: her journey is over as soon as it begins.
+- lea is the one in ten that is held back: the hash of her id falls into the last tenth (S6), on this run and on every
+  other. Her journey has completed as soon as it begins.
 """
 
 from journeys import (

@@ -63,7 +63,7 @@ def test_examples_go_both_ways(path: Path) -> None:
         assert load_journey(dump_journey(each)) == each
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spaces())
 def test_every_space_goes_both_ways(space: Space) -> None:
     document = dump_space(space)

@@ -145,7 +145,7 @@ def mutants(draw: Any) -> Any:
     return document
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutants())
 def test_both_accept_and_refuse_the_same(document: Any) -> None:
     assert loads(document) == VALIDATOR.is_valid(document)

@@ -39,7 +39,6 @@ def test_l2_the_numbers_of_segment() -> None:
 def test_l2_the_defaults_are_wider() -> None:
     """L2, E9, O4"""
     assert (DEFAULT_LIMITS.max_live_instances, DEFAULT_LIMITS.max_steps) == (1000, 1000)
-    assert DEFAULT_LIMITS.max_payload_bytes == 32 * 1024
     for field in attrs.fields(Limits):
         wide, narrow = getattr(DEFAULT_LIMITS, field.name), getattr(SEGMENT_LIMITS, field.name)
         assert wide is None or (type(wide) is int and wide >= narrow), field.name

@@ -315,7 +315,7 @@ def test_l1_the_examples_are_valid(path: Path) -> None:
     assert validate(load_space(path.read_bytes())) == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spaces())
 def test_l1_valid_spaces_have_no_problems(made: Space) -> None:
     """L1"""

@@ -189,6 +189,19 @@ def test_the_deadline_holds(send) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_replies_are_read_up_to_a_limit(send) -> None:
+    sent = []
+
+    def talk(connection: Any) -> None:
+        for _ in range(1000):
+            connection.sendall(b"220-more\r\n" * 1000)
+            sent.append(1)
+
+    with raw_server(talk) as port, pytest.raises(errors.Retry):
+        send(smtp(port), delivery())
+    assert len(sent) < 500
+
+
 @pytest.mark.parametrize(
     "payload",
     [

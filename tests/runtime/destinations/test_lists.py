@@ -135,6 +135,15 @@ def test_an_unfinished_line_is_taken_off(tmp_path: Path) -> None:
         assert kept.path.read_bytes() == full
 
 
+def test_what_is_left_of_a_long_line_is_taken_off_too(tmp_path: Path) -> None:
+    kept = CSVFile(tmp_path / "vip.csv")
+    kept.deliver(listed("add", "u1"))
+    with open(kept.path, "ab") as file:
+        file.write(b"u2," + b"x" * 1000)
+    kept.deliver(listed("add", "u3"))
+    assert kept.path.read_bytes() == b"profile,email\nu1,\nu3,\n"
+
+
 def test_a_failed_rewrite_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch) -> None:
     kept = CSVFile(tmp_path / "vip.csv")
     kept.deliver_batch([listed("add", "u1"), listed("add", "u2")])

@@ -211,8 +211,7 @@ class Desk:
         lane.under_way -= 1
         self._under_way -= 1
         if error is None:
-            lane.circuit.succeeded(job.era)
-            lane.delivered += len(job.deliveries)
+            lane.has_succeeded(job)
             self._counts["delivered"] += len(job.deliveries)
             for delivery in job.deliveries:
                 self._note(lane, Settled(delivery_id=delivery.id, outcome="done", at=now))
@@ -237,6 +236,7 @@ class Desk:
     def _take_apart(self, job: Job) -> None:
         """One that is never taken must not take the rest of its batch with it: each half is tried by itself."""
         middle = len(job.deliveries) // 2
+        job.lane.batch_is_rejected(len(job.deliveries))
         for part in (job.deliveries[middle:], job.deliveries[:middle]):
             job.lane.queue.appendleft(Job(job.lane, part, job.batched, job.start_by))
 
@@ -310,12 +310,11 @@ class Desk:
         if due is None or due > now:
             return 0, due
         # What is overdue is behind a closed gate, leased to another worker, or for a destination that is not here.
-        times = [at for lane in self._turn if (at := lane.ready_at(now)) > now]
         left: int | None = None
         if self._counts_backlog:
             backlog: Mapping[str, int] = yield Ask("backlog")
             left = sum(count for name, count in backlog.items() if name not in self.destinations)
-        times += [retry for lane in self._turn if (retry := lane.next_retry(now)) is not None]
+        times = [at for lane in self._turn if (at := lane.next_try(now)) is not None]
         return left, min(times, default=None)
 
     def _forget_dry(self) -> None:

@@ -52,6 +52,7 @@ class Lane:
         self.last_error_at: int | None = None
         self._lease = lease
         self._ahead = 1
+        self._batch = policy.batch
         self._claimed_at = 0
         self._claim_was_full = False
         self._retries: list[int] = []
@@ -86,7 +87,7 @@ class Lane:
     def claim_size(self, now: int, slots: int) -> int:
         """How many deliveries to claim, with so many calls that could begin at once."""
         if self.is_list:
-            return self.policy.batch
+            return self._batch
         took = now - self._claimed_at
         if self._claim_was_full and took <= self._lease // 8:
             self._ahead = min(2 * self._ahead, self.policy.batch)
@@ -123,6 +124,17 @@ class Lane:
         self.under_way += 1
         return job
 
+    def has_succeeded(self, job: Job) -> None:
+        """The destination took it."""
+        self.circuit.succeeded(job.era)
+        self.delivered += len(job.deliveries)
+        if job.batched:
+            self._batch = min(2 * self._batch, self.policy.batch)
+
+    def batch_is_rejected(self, size: int) -> None:
+        """A batch is taken apart; smaller ones are claimed, in case its parts have to be put back."""
+        self._batch = max(1, size // 2)
+
     def be_careful(self) -> None:
         """Something went wrong: nothing is claimed ahead of it."""
         self._ahead = 1
@@ -142,12 +154,18 @@ class Lane:
             heapq.heappop(retries)
         return retries[0] if retries else None
 
+    def next_try(self, now: int) -> int | None:
+        """The earliest instant, still to come, at which something may be tried here that may not be tried now."""
+        ready = self.ready_at(now)
+        if ready > now:
+            return ready
+        return self.next_retry(now)
+
     def status(self, now: int) -> DestinationStatus:
         """The lane as plain data."""
         # A look from another thread must not change anything.
         opens = self.circuit.ready_at(now)
-        retries = [at for at in list(self._retries) if at > now]
-        next_try = max(min(retries), opens) if retries else (opens if opens > now else None)
+        next_try = opens if opens > now else min((at for at in list(self._retries) if at > now), default=None)
         return DestinationStatus(
             destination=self.name,
             delivered=self.delivered,
