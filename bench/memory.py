@@ -118,7 +118,7 @@ def main(kind: str, count: int, *, traced: bool) -> float:
     gc.collect()
     after = tracemalloc.get_traced_memory()[0] if traced else resident()
     del kept, warm
-    return (after - before) / count if before else 0.0
+    return (after - before) / count if before or traced else 0.0
 
 
 if __name__ == "__main__":

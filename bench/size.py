@@ -176,14 +176,10 @@ def publish_with_history(options: Options) -> list[Figure]:
     count = options.sized(1_000_000, 1_000)
     name = f"publish with history to {count:,} profiles"
     kept, collected = subject.evaluator([cart()])
-    backfill: Any = getattr(kept, "backfill", None)
-    publish: Any = getattr(kept, "publish", None)
-    if backfill is None or publish is None:
-        return [skipped(name, None, "the evaluator has no backfill or publish yet")]
     progress = Progress(options, "publish, backfilling", count)
     done = 0
     for group in entering(count, 3_600_000):
-        backfill(group)
+        kept.backfill(group)
         done += len(group)
         progress.at(done)
     buyers = Journey(
@@ -193,7 +189,7 @@ def publish_with_history(options: Options) -> list[Figure]:
         steps={"nudge": cart().steps["nudge"]},
     )
     begun = time.perf_counter()
-    publish(buyers)
+    kept.publish(buyers)
     kept.advance()
     taken = time.perf_counter() - begun
     if len(collected.deliveries) != count:

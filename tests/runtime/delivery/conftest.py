@@ -2,7 +2,6 @@ import pytest
 
 from journeys.runtime.stores.memory import MemoryStore
 from journeys.runtime.stores.sqlite import SQLiteStore
-
 from tests.runtime.delivery.support import VirtualClock
 
 

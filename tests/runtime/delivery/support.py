@@ -74,7 +74,9 @@ def commit(store, deliveries: Iterable[Delivery]) -> None:
 class Receiver:
     """Remembers every try; ``behave`` may raise, after or before the delivery was ``taken``."""
 
-    def __init__(self, behave: Callable[[Delivery], object] = lambda _: None, clock: VirtualClock | None = None) -> None:
+    def __init__(
+        self, behave: Callable[[Delivery], object] = lambda _: None, clock: VirtualClock | None = None
+    ) -> None:
         self.behave = behave
         self.clock = clock
         #: (instant, id, attempt)

@@ -3,7 +3,6 @@
 from journeys._time import SECOND
 from journeys.runtime.delivery import CircuitBreaker
 from journeys.runtime.delivery._circuit import UNLIMITED, Circuit
-
 from tests.runtime.delivery.support import START
 
 

@@ -1,7 +1,6 @@
 """Dead letters can be listed and sent again (D2), with the same ids and bytes (D3)."""
 
-from journeys.runtime.delivery import Deliverer, Delivered
-
+from journeys.runtime.delivery import Delivered, Deliverer
 from tests.runtime.delivery.support import Receiver, commit, delivery, reject
 
 

@@ -6,13 +6,12 @@ from journeys._time import HOUR, MINUTE, SECOND
 from journeys.errors import Rejected, Retry
 from journeys.runtime.delivery import (
     CircuitBreaker,
-    Deliverer,
     Delivered,
+    Deliverer,
     DestinationPolicy,
     RateLimit,
     RetryPolicy,
 )
-
 from tests.runtime.delivery.support import EAGER, START, Receiver, commit, delivery, exhaust, fail, reject, retry
 
 

@@ -9,7 +9,6 @@ from journeys._time import MINUTE, SECOND
 from journeys.errors import Rejected, Retry
 from journeys.runtime.delivery import CircuitBreaker, Deliverer, DestinationPolicy, RateLimit, RetryPolicy
 from journeys.runtime.stores.memory import MemoryStore
-
 from tests.runtime.delivery.support import ListReceiver, Receiver, VirtualClock, commit, delivery
 
 OUTCOMES = ["taken"] * 4 + ["lost", "accepted and timed out", "asked to wait", "rejected", "killed"]

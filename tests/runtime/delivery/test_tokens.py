@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from journeys._time import SECOND
 from journeys.runtime.delivery import RateLimit
 from journeys.runtime.delivery._tokens import Tokens
-
 from tests.runtime.delivery.support import START, peak
 
 limits = st.builds(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,11 @@ def test_headers_that_carry_secrets() -> None:
         assert found[0].code == "literal_secret"
     built: Any = build_destination("email", define("http"), environ=ENVIRON)
     assert built.headers["x-key"].reveal() == "key-taint"
+
+
+def test_headers_that_only_sound_like_it() -> None:
+    options = {"url": "https://a.example", "headers": {"Idempotency-Key": "{{ delivery.id }}", "x-shop": "eu"}}
+    assert build_destination("email", define("http", options), environ={})
 
 
 def test_secrets_that_are_not_there() -> None:
@@ -307,6 +313,23 @@ def test_the_facade_only_re_exports() -> None:
     assert sorted(public.__all__) == sorted(set(public.__all__))
     assert {kind.__name__ for kind in TYPES.values()} <= set(public.__all__)
     assert all(hasattr(public, name) for name in public.__all__)
+
+
+def test_the_reference_page_names_every_option() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "destinations.md"
+    sections = re.split(r"^### ", page.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    told = {}
+    for section in sections:
+        rows = re.findall(r"^\| (\*{0,2}`.*?) \|", section, re.MULTILINE)
+        names = [name for row in rows for name in re.findall(r"(\*{0,2})`(\w+)`", row)]
+        told[section.split("`")[1]] = {name: bool(bold) for bold, name in names}
+    known = {}
+    for tag, kind in TYPES.items():
+        fields = attrs.fields(kind) if attrs.has(kind) else ()
+        own = [each for each in fields if each.init and not each.metadata.get("python") and each.name != "list"]
+        names = {"connect": "database"}
+        known[tag] = {names.get(each.name, each.name): each.default is attrs.NOTHING for each in own}
+    assert told == known
 
 
 def test_every_vendor_cites_its_reference() -> None:

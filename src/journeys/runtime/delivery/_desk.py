@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from journeys._time import SECOND
+from journeys._time import MAX, SECOND
 from journeys.errors import Rejected, Retry
 from journeys.ports import Clock, Delivery, Settled
 from journeys.runtime.delivery import _send
@@ -110,7 +110,8 @@ class Desk:
                         left, due = yield from self._rest()
                         break
             finally:
-                yield from self._finish()
+                if self._held:
+                    yield from self._finish()
             new = {name: count - before[name] for name, count in self._counts.items()}
             return Delivered(**new, left_alone=left, next_try=due)
         finally:
@@ -121,12 +122,17 @@ class Desk:
         self._forget_dry()
         try:
             while not stopping():
-                yield from self._fill(slots)
-                if self._outcomes and not self._under_way:
-                    yield from self._settle()
-                    continue
-                until = yield from self._next_look(self._under_way < slots)
-                waited: Waited = yield Wait(until)
+                due: int | None = 0
+                if not self._held:
+                    due = yield NEXT_DELIVERY  # it only reads, so that an idle worker does not write
+                if due is not None and due <= self.now():
+                    yield from self._fill(slots)
+                    if self._outcomes and not self._under_way:
+                        yield from self._settle()
+                        continue
+                    if 0 < self._under_way < slots:
+                        due = yield NEXT_DELIVERY
+                waited: Waited = yield Wait(self._next_look(due))
                 if waited.woken or not waited.results:
                     self._forget_dry()
                 yield from self._take_in(waited)
@@ -171,7 +177,7 @@ class Desk:
         """Claims for a destination that has limits, or in one go for all that have none."""
         lanes = [lane]
         if lane.is_free(now):
-            lanes = [each for each in self._turn if each.is_free(now) and each.may_claim(now)]
+            lanes = [each for each in self._turn if each.is_free(now)]
         limit = min(each.claim_size(now, slots) for each in lanes)
         found: list[Delivery] = yield Ask(
             "claim_deliveries",
@@ -292,16 +298,13 @@ class Desk:
 
     # when there is more to do
 
-    def _next_look(self, may_claim: bool) -> Steps[int]:
+    def _next_look(self, due: int | None) -> int:
         """When something may be tried again, at the latest when the store is asked for what others added."""
         now = self.now()
-        until = now + self._poll
-        if may_claim:
-            due: int | None = yield NEXT_DELIVERY
-            if due is not None and due > now:
-                until = min(until, due)
-            until = min(until, *(at for lane in self._turn if (at := lane.ready_at(now)) > now), until)
-        return until
+        times = [at for lane in self._turn if (at := lane.ready_at(now)) > now]
+        if due is not None and due > now:
+            times.append(due)
+        return min(now + self._poll, *times, MAX)
 
     def _rest(self) -> Steps[tuple[int | None, int | None]]:
         """What a drain leaves alone, and when there may be something to do for the next one."""

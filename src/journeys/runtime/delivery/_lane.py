@@ -72,8 +72,15 @@ class Lane:
         return not self.queue and self.dry_until <= now and self.may_begin(now)
 
     def is_free(self, now: int) -> bool:
-        """Whether nothing limits how many calls may be made: it can claim together with others."""
-        return self.tokens is None and not self.is_list and self.circuit.allowance(now) >= UNLIMITED
+        """Whether it may claim, and so much that it can claim together with others."""
+        return (
+            self.tokens is None
+            and not self.is_list
+            and not self.queue
+            and self.dry_until <= now
+            and self.under_way < self.policy.concurrency
+            and self.circuit.allowance(now) >= UNLIMITED
+        )
 
     def ready_at(self, now: int) -> int:
         """When the destination may be called again; not after ``now`` if it may be called now."""

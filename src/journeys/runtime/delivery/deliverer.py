@@ -69,8 +69,14 @@ class Deliverer(Office[Store, Destination | ListDestination]):
     # answering the logic
 
     def _submit(self, pool: ThreadPoolExecutor, job: Job) -> None:
+        def call() -> None:
+            try:
+                self._call(job)
+            finally:
+                self._wake.set()
+
         try:
-            pool.submit(self._call, job)
+            pool.submit(call)
         except RuntimeError:  # the interpreter is ending
             self._results.append(Result(job, Cancelled()))
             raise
@@ -84,7 +90,6 @@ class Deliverer(Office[Store, Destination | ListDestination]):
             error = caught
         finally:  # also when it is interrupted
             self._results.append(Result(job, error))
-            self._wake.set()
 
     def _wait(self, until: int | None) -> Waited:
         while not self._results:
@@ -93,7 +98,8 @@ class Deliverer(Office[Store, Destination | ListDestination]):
                 break
             self._wake.wait()
             self._wake.clear()
-        self._wake.clear()
+        if self._wake.is_set():
+            self._wake.clear()
         results = [self._results.popleft() for _ in range(len(self._results))]
         return Waited(results, self._was_woken())
 

@@ -67,11 +67,9 @@ class Request:
         headers = {"user-agent": "journeys", "accept-encoding": "identity"}
         for name, value in self.headers.items():
             text = value.reveal() if isinstance(value, Secret) else value
-            if not _TOKEN.fullmatch(name) or any(
-                (ord(each) < 0x20 and each != "\t") or each == "\x7f" for each in text
-            ):
+            if not _TOKEN.fullmatch(name) or _CONTROL.search(text):
                 raise errors.Rejected(f"the header {name!r:.40} has characters that no header may have")
-            headers[name] = text
+            headers[name.lower()] = text
         raw = [(name.encode(), text.encode("utf-8")) for name, text in headers.items()]
         limits = dict.fromkeys(("connect", "read", "write", "pool"), network.timeout)
         return httpx.Request(self.method, self.url, headers=raw, content=self.body, extensions={"timeout": limits})

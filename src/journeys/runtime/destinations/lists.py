@@ -75,8 +75,8 @@ class CSVFile(Local):
     formulas: bool = attrs.field(default=True, kw_only=True)
     _lock: Any = attrs.field(init=False, repr=False, factory=threading.Lock)
 
-    def __attrs_post_init__(self) -> None:
-        self._becomes_a_list()
+    deliver_batch = Local._deliver_batch
+    deliver_batch_async = Local._deliver_batch_async
 
     @property
     def members(self) -> list[dict[str, str]]:
@@ -204,11 +204,13 @@ class SQLTable(Local):
         default="qmark", kw_only=True, validator=attrs.validators.in_(("qmark", "format")), metadata=PYTHON
     )
 
+    deliver_batch = Local._deliver_batch
+    deliver_batch_async = Local._deliver_batch_async
+
     def __attrs_post_init__(self) -> None:
         for name in (*self.table.split("."), *self.columns):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r:.40} is no name of a table or column: expected [A-Za-z_][A-Za-z0-9_]*")
-        self._becomes_a_list()
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
         changes = _changes(deliveries)

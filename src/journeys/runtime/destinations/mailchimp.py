@@ -46,9 +46,8 @@ class Mailchimp(Adapter):
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 
     calls = frozenset(("add", "remove"))
-
-    def __attrs_post_init__(self) -> None:
-        self._becomes_a_list()
+    deliver_batch = Adapter._deliver_batch
+    deliver_batch_async = Adapter._deliver_batch_async
 
     def requests(self, deliveries: Sequence[Delivery]) -> Iterator[Request]:
         """Adds in batches, removals one by one; what happens to one address twice stays in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -161,7 +162,7 @@ def _finish(result: Awaitable[object]) -> None:
         except BaseException as error:
             raised.append(error)
 
-    thread = threading.Thread(target=elsewhere)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(elsewhere,))
     thread.start()
     thread.join()
     if raised:

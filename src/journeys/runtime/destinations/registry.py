@@ -62,7 +62,7 @@ TYPES: Mapping[str, type[Any]] = {
     "webhook": Webhook,
 }
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_CREDENTIAL = re.compile(r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"auth|(?<!idempotency-)key|token|secret|password|cookie|signature", re.IGNORECASE)
 
 
 class _Ours(Mapping[str, str]):

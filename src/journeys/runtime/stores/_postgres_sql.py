@@ -130,7 +130,7 @@ class PostgresStatements(Statements):
     applied = f"DELETE FROM waiting USING {_rows(arrival='bigint')} WHERE waiting.arrival = c.arrival"
     # in shards, so that workers who count the same need not wait for each other
     count = (
-        "INSERT INTO counters (name, shard, n) SELECT name, pg_backend_pid() % 16, n"
+        "INSERT INTO counters (name, shard, n) SELECT name, mod(pg_backend_pid(), 16), n"
         f" FROM {_rows(name='text', n='bigint')}"
         " ON CONFLICT (name, shard) DO UPDATE SET n = counters.n + excluded.n"
     )

@@ -64,8 +64,9 @@ class _Idle(Generic[C]):
     def close(self) -> None:
         """Ends all of them."""
         self._closed = True
-        while self._connections:
-            self._connections.pop().pgconn.finish()
+        for connection in self._connections:
+            connection.pgconn.finish()
+        self._connections.clear()
 
 
 def _is_alive(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:

@@ -1,0 +1,173 @@
+"""The ASGI app: who may, how much at once, and which path does what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from journeys.runtime.evaluator import Evaluator
+from journeys.server import _protocol as protocol
+from journeys.server._answers import Refused, failure
+from journeys.server._body import read_json
+from journeys.server._keys import WriteKeys
+from journeys.server._metrics import Metrics
+from journeys.server._openapi import openapi
+from journeys.server._read import ReadSide
+from journeys.server._writer import Full, Stopped, Writer
+from journeys.server.limits import Limits
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+#: seconds after which clients of a store that fails, or of a server that stops, are asked to come again
+_LATER = {"retry-after": "5"}
+
+
+def create_app(
+    evaluator: Evaluator,
+    *,
+    write_keys: Mapping[str, str] | Iterable[str] | None,
+    read_token: str | None = None,
+    limits: Limits | None = None,
+) -> Starlette:
+    """Segment's HTTP Tracking API in front of an evaluator, and what it knows for those who have the read token.
+
+    ``write_keys`` are the keys that may send calls, as a mapping with the name of the source of each, which the metrics
+    show; None lets everybody send. Without a ``read_token`` nothing is shown. A call is answered when it is durable on
+    the evaluator's store; timers and deliveries are the business of ``running``, ``Evaluator.run`` or another worker.
+    """
+    if read_token == "":
+        raise ValueError("read_token is empty: leave it out, and nothing is shown")
+    limits = limits if limits is not None else Limits()
+    metrics = Metrics()
+    writer = Writer(evaluator, limits, metrics)
+    ingest = Ingest(writer, WriteKeys(write_keys), limits, metrics)
+    reads = ReadSide(evaluator, writer, metrics, read_token)
+
+    async def document(request: Request) -> Response:
+        return JSONResponse(openapi(request.scope.get("root_path", "")))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        writer.open()
+        reads.open()
+        yield
+        await asyncio.to_thread(writer.close)
+        reads.close()
+
+    routes: list[Route] = []
+    for name in (*protocol.ONE, *protocol.MANY):
+        endpoint = _counted(partial(ingest.take, kind=name), f"/v1/{name}", metrics)
+        # some of Segment's clients write a slash at the end
+        routes += [Route(f"/v1/{name}{slash}", endpoint, methods=["POST"]) for slash in ("", "/")]
+    shown: dict[str, Endpoint] = {
+        "/v1/profiles/{id:path}": reads.profile,
+        "/v1/journeys": reads.journeys,
+        "/v1/figures": reads.figures,
+        "/metrics": reads.metrics,
+        "/health": reads.health,
+        "/ready": reads.ready,
+        "/openapi.json": document,
+    }
+    routes += [Route(path, _counted(each, path, metrics), methods=["GET"]) for path, each in shown.items()]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _not_here, Exception: _broken},
+    )
+    app.router.redirect_slashes = False
+    app.state.writer = writer
+    return app
+
+
+def _counted(endpoint: Endpoint, path: str, metrics: Metrics) -> Endpoint:
+    """The endpoint with what it refuses as a response, counted under the path of its route."""
+
+    async def counted(request: Request) -> Response:
+        try:
+            response = await endpoint(request)
+        except Refused as refused:
+            response = refused.response()
+        except Exception:
+            metrics.request(path, 500)
+            raise
+        metrics.request(path, response.status_code)
+        return response
+
+    return counted
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
+    return failure(error.status_code, code, error.detail, error.headers)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """The server logs what it was; whoever asked learns only that it was not their fault."""
+    return failure(500, "server_error", "the server failed to answer; nothing was accepted")
+
+
+class Ingest:
+    """The way in."""
+
+    def __init__(self, writer: Writer, keys: WriteKeys, limits: Limits, metrics: Metrics) -> None:
+        self._writer = writer
+        self._keys = keys
+        self._limits = limits
+        self._metrics = metrics
+        self._requests = 0
+
+    async def take(self, request: Request, kind: str) -> Response:
+        """Answers a request with calls when they are durable."""
+        source = self._keys.source_of(request)
+        if self._requests >= self._limits.requests:
+            raise self._busy()
+        self._requests += 1
+        try:
+            calls = await self._read(request, kind)
+            answers = await self._commit(*calls) if calls[0].calls else []
+        finally:
+            self._requests -= 1
+        rejected = calls[0].all_rejected(answers)
+        self._count(source, [each.status for each in answers], rejected, len(calls[0].rejected))
+        if kind in protocol.ONE and rejected:
+            return failure(400, rejected[0].reason, rejected[0].message)
+        return JSONResponse(protocol.success(rejected))
+
+    async def _read(self, request: Request, kind: str) -> tuple[protocol.Calls, int]:
+        limits = self._limits
+        if kind in protocol.ONE:
+            document, size = await read_json(request, limits.call_bytes, limits.body_seconds)
+            return protocol.one_call(document, kind), size
+        document, size = await read_json(request, limits.batch_bytes, limits.body_seconds)
+        return protocol.many_calls(document, size, limits.call_bytes), size
+
+    async def _commit(self, calls: protocol.Calls, size: int) -> Any:
+        try:
+            future = self._writer.submit(calls.calls, size)
+        except Full:
+            raise self._busy() from None
+        except Stopped:
+            raise Refused(503, "stopping", "the server is about to stop", _LATER) from None
+        try:
+            return await asyncio.wrap_future(future)
+        except Exception as error:
+            message = f"the calls could not be stored ({type(error).__name__}): send them again"
+            raise Refused(503, "not_stored", message, _LATER) from error
+
+    def _busy(self) -> Refused:
+        # 429 and not 503: Segment's clients wait as long as they are told, and do not count it among their tries
+        after = {"retry-after": str(self._limits.retry_after)}
+        return Refused(429, "busy", "more has come in than can be stored right now: send it again", after)
+
+    def _count(self, source: str, statuses: list[str], rejected: list[protocol.Rejection], unseen: int) -> None:
+        self._metrics.calls(source, statuses + ["rejected"] * unseen, [each.reason for each in rejected])
