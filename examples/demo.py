@@ -119,9 +119,8 @@ class Week:
         self._feed(self.calls[:history], self.calls[0][0])
         self.evaluator.advance(shop.MONDAY)
         first = self.calls[0][0]
-        self.terminal.say(
-            f"  {'before':<14}{history:>7,} calls   since {first.day} {first:%B}, when the first of the regulars began to order"
-        )
+        since = f"since {first.day} {first:%B}, when the first of the regulars began to order"
+        self.terminal.say(f"  {'before':<14}{history:>7,} calls   {since}")
         place, now = history, shop.MONDAY
         for _ in range(7):
             place, now = self._day(place, now)
@@ -198,7 +197,8 @@ class Figures:
 
 def show_tables(terminal: Terminal, figures: Sequence[Figures]) -> None:
     """Every journey, and every step of it."""
-    rows, strong = [], []
+    rows: list[list[str]] = []
+    strong: list[int] = []
     for each in figures:
         if rows:
             rows.append([""] * (len(COLUMNS) + 1))
@@ -209,7 +209,8 @@ def show_tables(terminal: Terminal, figures: Sequence[Figures]) -> None:
     terminal.title("Who went where")
     terminal.table(["", *COLUMNS], rows, strong)
     terminal.say()
-    terminal.say(terminal.styled("waiting: at the end of the week · completed and exited: the step where people were", "2"))
+    note = "waiting: at the end of the week · completed and exited: the step where people were"
+    terminal.say(terminal.styled(note, "2"))
 
 
 def _number(number: int) -> str:
@@ -268,8 +269,8 @@ def main(arguments: Sequence[str]) -> int:
     space = week.space
     terminal.title("A week of a small coffee shop")
     terminal.say(
-        f"{len(space.journeys)} journeys, {len(space.audiences)} audiences, {len(space.computed_traits)} computed traits; "
-        f"{len(week.shop.people):,} people; {len(week.calls):,} calls, in the order in which they arrive."
+        f"{len(space.journeys)} journeys, {len(space.audiences)} audiences, {len(space.computed_traits)} computed "
+        f"traits; {len(week.shop.people):,} people; {len(week.calls):,} calls, in the order in which they arrive."
     )
     terminal.say()
     week.run()
@@ -283,7 +284,8 @@ def main(arguments: Sequence[str]) -> int:
     terminal.title("Pictures")
     terminal.say(f"Every journey with its figures, and {story.person.first}'s week: {_short(page)}")
     rate = len(week.calls) / week.seconds
-    terminal.say(f"The week took {week.seconds:.1f} seconds: {rate:,.0f} calls a second, in memory, with the whole trace.")
+    speed = f"{week.seconds:.1f} seconds: {rate:,.0f} calls a second, in memory, with the whole trace"
+    terminal.say(f"The week took {speed}.")
     week.evaluator.close()
     return 0
 

@@ -30,7 +30,8 @@ p.lead { color: var(--quiet); max-width: 46rem; margin-top: 1rem; font-size: 1.0
 .facts { display: flex; flex-wrap: wrap; gap: .9rem; margin-top: 2rem; padding: 0; list-style: none; }
 .facts li { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: .9rem 1.3rem;
   min-width: 9rem; color: var(--quiet); font-size: .9rem; }
-.facts b { display: block; color: var(--ink); font-size: 1.7rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.facts b { display: block; color: var(--ink); font-size: 1.7rem; line-height: 1.25;
+  font-variant-numeric: tabular-nums; }
 .cards { columns: 25rem auto; column-gap: 1.4rem; }
 .card { break-inside: avoid; background: var(--card); border: 1px solid var(--line); border-radius: 18px;
   overflow: hidden; margin-bottom: 1.4rem; box-shadow: 0 10px 30px -18px rgb(var(--shadow) / .35); }
@@ -124,4 +125,3 @@ def _story_line(line: Line) -> str:
     if not line.time:
         return f'<li class="day">{escape(line.text)}</li>\n'
     return f'<li class="{line.kind}"><time>{line.time}</time><div>{escape(line.text)}</div></li>\n'
-

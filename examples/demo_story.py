@@ -137,7 +137,7 @@ def did(call: shop.Call) -> str:
         case _, "Product Viewed":
             return f"looks at {properties['name']} for {properties['price']} euros"
         case _, "Cart Modified":
-            return f"fills {properties['cart_id']}: {properties['value']} euros"
+            return f"fills {properties.get('cart_id', 'a cart')}: {properties['value']} euros"
         case _, event:
             return f"{event}" + (f" ({_listed(properties)})" if properties else "")
 

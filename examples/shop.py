@@ -1,9 +1,9 @@
 """A week of a small coffee shop, made up: Segment calls in the order in which they reach us.
 
-`python examples/shop.py > calls.ndjson` writes them, one JSON object a line. They are drawn from a seed, so that they are
-the same everywhere and always. The people behave as people do: they come as visitors and log in later, on the phone and
-on the laptop; they fill carts and forget them; their phones are offline for hours and send late; and now and then
-something on the way sends a call twice, or one that nobody can understand.
+`python examples/shop.py > calls.ndjson` writes them, one JSON object a line. They are drawn from a seed, so that they
+are the same everywhere and always. The people behave as people do: they come as visitors and log in later, on the
+phone and on the laptop; they fill carts and forget them; their phones are offline for hours and send late; and now
+and then something on the way sends a call twice, or one that nobody can understand.
 """
 
 from __future__ import annotations
@@ -27,16 +27,20 @@ PRODUCTS = [
     ("Assam", "tea", 12), ("Sencha", "tea", 14), ("Rooibos", "tea", 9),
     ("Kettle", "gear", 65), ("Grinder", "gear", 89), ("Scales", "gear", 40), ("Filter papers", "gear", 4),
 ]  # fmt: skip
-FIRST = (
-    "Ada Bela Cleo Dario Edda Fritz Greta Hugo Ines Jonas Kaja Linus Mila Nils Olga Pavel Romy Selma Tomas Ulla Vera "
-    "Wim Xenia Yara Zora Anton Britta Carlo Delia Emil Frida Gustav Helga Igor Jana Kolja Lena Milan Nora Otto Paula"
-).split()
-LAST = (
-    "Abel Brandt Costa Dahl Engel Falk Graf Holm Iversen Jung Keller Lang Moreau Novak Olsen Peters Quist Rossi Sand "
-    "Thoma Urban Vogel Weiss Young Zeller Arndt Becker Conti Dietz Ehlers Franke Gruber Hahn Ilic Jansen Krause Ludwig "
-    "Meyer Nagel Oster Pohl Richter Sommer Tietz Ulrich Vlad Winter Zander Bauer"
-).split()
+FIRST = [
+    "Ada", "Bela", "Cleo", "Dario", "Edda", "Fritz", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Linus", "Mila",
+    "Nils", "Olga", "Pavel", "Romy", "Selma", "Tomas", "Ulla", "Vera", "Wim", "Xenia", "Yara", "Zora", "Anton",
+    "Britta", "Carlo", "Delia", "Emil", "Frida", "Gustav", "Helga", "Igor", "Jana", "Kolja", "Lena", "Milan", "Nora",
+    "Otto", "Paula",
+]  # fmt: skip
+LAST = [
+    "Abel", "Brandt", "Costa", "Dahl", "Engel", "Falk", "Graf", "Holm", "Iversen", "Jung", "Keller", "Lang", "Moreau",
+    "Novak", "Olsen", "Peters", "Quist", "Rossi", "Sand", "Thoma", "Urban", "Vogel", "Weiss", "Young", "Zeller",
+    "Arndt", "Becker", "Conti", "Dietz", "Ehlers", "Franke", "Gruber", "Hahn", "Ilic", "Jansen", "Krause", "Ludwig",
+    "Meyer", "Nagel", "Oster", "Pohl", "Richter", "Sommer", "Tietz", "Ulrich", "Vlad", "Winter", "Zander", "Bauer",
+]  # fmt: skip
 ZONES = ["Europe/Berlin", "Europe/Berlin", "Europe/Lisbon", "Europe/Helsinki", "America/New_York"]
+PAGES = ["Coffee", "Tea", "Gear", "Our roastery", "Brewing", "Offers"]
 #: how likely a visit begins in each hour of the day
 HOURS = [1, 0, 0, 0, 0, 1, 4, 9, 10, 8, 7, 8, 11, 9, 7, 7, 8, 9, 11, 13, 14, 12, 8, 4]
 
@@ -164,7 +168,7 @@ class Shop:
         for _ in range(products):
             at += self.minutes(0.3, 6)
             if self.likely(0.55):
-                self.page(at, person, self.random.choice(["Coffee", "Tea", "Gear", "Our roastery", "Brewing", "Offers"]))
+                self.page(at, person, self.random.choice(PAGES))
                 at += self.minutes(0.2, 3)
             name, category, price = self.random.choice(
                 [each for each in PRODUCTS if each[1] == person.likes or self.likely(0.3)] or PRODUCTS
@@ -183,15 +187,16 @@ class Shop:
         if self.likely(0.04):
             self.track(at + self.minutes(1, 30), person, "Cart Emptied", cart_id=cart)
         elif self.likely(buys):
-            self.order(at + (self.minutes(1, 40) if self.likely(0.75) else self.minutes(150, 2000)), person, cart, value)
+            later = self.minutes(1, 40) if self.likely(0.75) else self.minutes(150, 2000)
+            self.order(at + later, person, cart, value)
 
     def order(self, at: datetime, person: Person, cart: str | None = None, value: float | None = None) -> None:
         """Completes an order."""
         if at >= MONDAY:
             self.page(at - self.minutes(0.5, 2), person, "Checkout")
         revenue = value or self.random.choice([14, 18, 22, 31, 36, 44, 58, 92])
-        order = self.number("order")
-        self.track(at, person, "Order Completed", order_id=order, revenue=revenue, **({"cart_id": cart} if cart else {}))
+        ids = {"order_id": self.number("order")} | ({"cart_id": cart} if cart else {})
+        self.track(at, person, "Order Completed", **ids, revenue=revenue)
 
     def visit(self, at: datetime, person: Person, *, fills: float = 0.3, buys: float = 0.5) -> datetime:
         """One visit of the shop."""
@@ -228,7 +233,7 @@ def lapsed(shop: Shop) -> None:
     for back in (30, 17, 0)[shop.random.randrange(3) :]:
         shop.order(last - timedelta(days=back), person, value=shop.random.randrange(12, 110))
     back_at = last + timedelta(days=60) + shop.minutes(200, 4000)
-    if shop.likely(0.35) and MONDAY < back_at:
+    if shop.likely(0.35) and back_at > MONDAY:
         shop.visit(back_at, person, fills=0.8, buys=0.8)
 
 
@@ -249,15 +254,18 @@ def browser(shop: Shop) -> None:
 def visitor(shop: Shop) -> None:
     """Comes without an account; some have one and log in, some on two devices."""
     person = shop.person(known=False)
-    for _ in range(shop.random.choice([1, 1, 1, 2, 2, 3])):
-        at = shop.visit(shop.when(), person, fills=0.2, buys=0.35)
-        if person.user_id is None and shop.likely(0.12):
-            shop.log_in(at + shop.minutes(0.5, 10), person)
-            shop.visit(at + shop.minutes(11, 30), person, fills=0.5, buys=0.6)
-            if shop.likely(0.3):
-                phone = shop.phone_of(person)
-                later = shop.visit(at + shop.minutes(40, 600), phone, fills=0.4, buys=0)
-                shop.log_in(later + shop.minutes(0.5, 10), phone)
+    for at in sorted(shop.when() for _ in range(shop.random.choice([1, 1, 1, 2, 2, 3]))):
+        if person.user_id is not None or not shop.likely(0.12):
+            shop.visit(at, person, fills=0.2, buys=0.35)
+            continue
+        at = shop.visit(at, person, fills=0) + shop.minutes(0.5, 10)
+        if shop.likely(0.3):
+            phone = shop.phone_of(person)
+            later = shop.visit(at + shop.minutes(40, 600), phone, fills=0) + shop.minutes(0.5, 10)
+            shop.log_in(later, phone)
+            shop.visit(later + shop.minutes(1, 10), phone, fills=0.8, buys=0.6)
+        shop.log_in(at, person)
+        shop.visit(at + shop.minutes(1, 20), person, fills=0.6, buys=0.4)
 
 
 def newcomer(shop: Shop) -> None:
@@ -332,7 +340,8 @@ def cafe(shop: Shop) -> None:
 
 
 PEOPLE: list[tuple[Callable[[Shop], None], int]] = [
-    (regular, 330), (lapsed, 120), (browser, 130), (visitor, 880), (newcomer, 150), (trier, 90), (guest, 70), (cafe, 60),
+    (regular, 330), (lapsed, 120), (browser, 130), (visitor, 880),
+    (newcomer, 150), (trier, 90), (guest, 70), (cafe, 60),
 ]  # fmt: skip
 
 #: what arrives now and then although it is no valid call

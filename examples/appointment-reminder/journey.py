@@ -1,10 +1,10 @@
 """An appointment reminder one hour before its start, whenever the appointment is.
 
-Tastings are booked days ahead. An hour before the start a text message goes out; three hours after the start the guest
-is asked how it was. Both instants are read from the booking, so nothing has to be computed beforehand. A booking that is
-made again under its own ``booking_id`` is a change: the exit rule ends the old journey, and the same event begins the
-new one (O2: exit rules come before entries). Only a ``start_time`` that is an instant or a date can be waited for, which
-the entry asks for.
+Tastings are booked days ahead. An hour before the start a text message goes out; three hours after the start the
+guest is asked how it was. Both instants are read from the booking, so nothing has to be computed beforehand. A
+booking that is made again under its own ``booking_id`` is a change: the exit rule ends the old journey, and the same
+event begins the new one (O2: exit rules come before entries). Only a ``start_time`` that is an instant or a date can
+be waited for, which the entry asks for.
 
 What the events tell (in March Berlin is one hour ahead of UTC):
 

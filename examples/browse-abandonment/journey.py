@@ -1,8 +1,9 @@
 """Browse abandonment over several holds: follow somebody from looking to buying, and help where they stop.
 
-Somebody looks at coffee for 15 or more. While they look on, the hold starts again. Half an hour after the last look they
-get a reminder of what they saw first and last; whoever put something into the cart is given a day to buy. Whoever still
-has not bought sees the shop's ads for a week. Two paths join at the ads, and each person has one such journey at a time.
+Somebody looks at coffee for 15 or more. While they look on, the hold starts again. Half an hour after the last look
+they get a reminder of what they saw first and last; whoever put something into the cart is given a day to buy.
+Whoever still has not bought sees the shop's ads for a week. Two paths join at the ads, and each person has one such
+journey at a time.
 
 What the events tell:
 

@@ -1,7 +1,8 @@
 """Cart abandonment with a timer that starts again: remind people of a cart, but not while they are still filling it.
 
-A cart worth 50 or more is held for two hours. Every change starts the two hours again, an order ends the matter. Whoever
-lets the time pass is nudged; whoever has not bought a day later gets a voucher, if the cart was ever worth 100.
+A cart worth 50 or more is held for two hours. Every change starts the two hours again, an order ends the matter.
+Whoever lets the time pass is nudged; whoever has not bought a day later gets a voucher, if the cart was ever worth
+100.
 
 What the events tell:
 
@@ -85,9 +86,7 @@ cart = Journey(
         ),
     },
     exit_rules=[ExitRule("emptied", "Cart Emptied", match_identifier=True)],
-    goal=Goal(
-        "Order Completed", where=[prop("cart_id") == context("Cart Modified", "cart_id")], within="P7D"
-    ),
+    goal=Goal("Order Completed", where=[prop("cart_id") == context("Cart Modified", "cart_id")], within="P7D"),
 )
 
 space = Space(key="shop", destinations={"email": DestinationDefinition("record")}, journeys=[cart])

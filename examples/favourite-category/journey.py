@@ -6,10 +6,10 @@ category as it is then. Whoever comes back leaves; two weeks after leaving, the 
 
 What the events tell:
 
-- ada looks at espresso twice and at tea once: a week after the last look, on 10 March, she gets the espresso letter. She
-  comes back on 12 March and leaves the journey. Two weeks later entry is armed again, she has been quiet since, and four
-  looks lie within thirty days: she enters at once, and leaves after two weeks. When entry is armed for the third time,
-  the looks have left the thirty days, and nothing happens.
+- ada looks at espresso twice and at tea once: a week after the last look, on 10 March, she gets the espresso letter.
+  She comes back on 12 March and leaves the journey. Two weeks later entry is armed again, she has been quiet since,
+  and four looks lie within thirty days: she enters at once, and leaves after two weeks. When entry is armed for the
+  third time, the looks have left the thirty days, and nothing happens.
 - bo looks at tea and at espresso, twice each: on a tie the first in alphabetical order wins (P5). The last look arrives
   twice; counted twice it would have made tea the favourite.
 - cy looks at three different things. A value that came once is no favourite, so there is none, and cy gets the letter

@@ -10,8 +10,8 @@ not a journey is concerned.
 
 What the events tell:
 
-- ada's third order, on 16 March, makes her ready. She sees ads, is invited, and subscribes on the 18th: goal, exit, exit
-  send, list left, in this order (S11, X1).
+- ada's third order, on 16 March, makes her ready. She sees ads, is invited, and subscribes on the 18th: goal, exit,
+  exit send, list left, in this order (S11, X1).
 - bo orders three times in a day; the third order arrives twice and counts once. He is not subscribed to e-mail, so the
   invitation is skipped, and he is called on 14 March. The journey has completed and keeps him on the list until he
   exits after thirty days (S9, S10). He leaves the audience on 7 June: the orders of 9 March are ninety days old then.

@@ -1,8 +1,8 @@
 """Repeat purchase: turn a first order into a second one.
 
-Everybody who has ordered exactly once enters. A week later they are asked how the coffee was; then the journey waits for
-one of two things, whichever comes first: a second order, which goes to the CRM, or thirty days without any order, which
-is worth a voucher. The second of the two happens by time alone. Ninety days after the entry everybody leaves.
+Everybody who has ordered exactly once enters. A week later they are asked how the coffee was; then the journey waits
+for one of two things, whichever comes first: a second order, which goes to the CRM, or thirty days without any order,
+which is worth a voucher. The second of the two happens by time alone. Ninety days after the entry everybody leaves.
 
 What the events tell:
 

@@ -13,8 +13,8 @@ What the events tell, in the week in which European clocks go forward (Sunday, 2
   still reaches its goal (S11), once, although the call arrives twice.
 - cy's time zone is none that exists, so the default holds (S2). cy is not subscribed to e-mail, cancels on Tuesday, and
   the CRM hears of it. A second trial opens nothing: once is once (E2).
-- dee's box from Friday arrives on Saturday evening, late, after the split has looked (S3), and before any hold could see
-  it: she gets the tips all the same. Her next box, on Tuesday, ends the matter.
+- dee's box from Friday arrives on Saturday evening, late, after the split has looked (S3), and before any hold could
+  see it: she gets the tips all the same. Her next box, on Tuesday, ends the matter.
 """
 
 from journeys import (

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.examples.golden import EXAMPLES, NAMES, UPDATES, lines_of, readable, space_of, until_of
-from tests.reference import interpreter
 
 from journeys import Evaluator, ManualClock, dump_space, load_space, validate
 from journeys.cli import main
 from journeys.runtime.destinations.record import Record
+from tests.examples.golden import EXAMPLES, NAMES, UPDATES, lines_of, readable, space_of, until_of
+from tests.reference import interpreter
 
 FILES = {"journey.py", "space.json", "events.ndjson", "expected.ndjson"}
 #: what an example must show somewhere, by how its answers and its trace tell

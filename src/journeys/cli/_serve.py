@@ -74,7 +74,7 @@ def run_serve(options: argparse.Namespace) -> int:
             timeout_graceful_shutdown=GRACE,
         )
         # uvicorn stops at SIGTERM, and then raises it again for whoever was there before: there is more to end
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        before = signal.signal(signal.SIGTERM, lambda *_: None)
         socket = config.bind_socket()
         host, port = socket.getsockname()[:2]
         print(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}", file=sys.stderr, flush=True)
@@ -82,6 +82,7 @@ def run_serve(options: argparse.Namespace) -> int:
             print(f"anyone on this machine may write; read token: {token}", file=sys.stderr, flush=True)
         with running(evaluator):
             uvicorn.Server(config).run(sockets=[socket])
+    signal.signal(signal.SIGTERM, before)
     return 0
 
 

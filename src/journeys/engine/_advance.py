@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from journeys._time import format_instant
+from journeys._time import SECOND, format_instant
 from journeys.engine import _identity, _leaving, _steps
 from journeys.engine._effects import Effects
 from journeys.engine._payloads import send_output
@@ -29,12 +29,15 @@ from journeys.engine._state import (
     Instance,
     ProfileState,
     Wait,
+    identifier_text,
 )
 from journeys.plan.conditions import Condition
 from journeys.plan.plan import HoldPlan, JourneyPlan, MultiBranchPlan, Output, Plan, Route, WaitPlan
-from journeys.plan.values import ABSENT, NEVER, compact, equal, find, identity, normal
+from journeys.plan.values import ABSENT, NEVER, compact, equal, find, identity
 
-ACCEPTED, LATE, DUPLICATE, FULL = "accepted", "late", "duplicate", "too_many_events"
+ACCEPTED, LATE, DUPLICATE = "accepted", "late", "duplicate"
+#: refused by a limit: of remembered events, of events a second
+FULL, TOO_FAST = "too_many_events", "too_many_events_per_second"
 
 #: an identifier is no longer than this, as text (E3)
 MAX_IDENTIFIER = 150
@@ -43,7 +46,18 @@ MAX_IDENTIFIER = 150
 class Engine:
     """Applies inputs to profiles under one plan, and collects the effects."""
 
-    __slots__ = ("all_changed", "changed_event", "effects", "now", "plan", "profile", "space", "traits_changed", "unit")
+    __slots__ = (
+        "all_changed",
+        "changed_event",
+        "effects",
+        "now",
+        "plan",
+        "profile",
+        "refuses",
+        "space",
+        "traits_changed",
+        "unit",
+    )
 
     def __init__(self, plan: Plan, effects: Effects) -> None:
         self.plan = plan
@@ -51,6 +65,8 @@ class Engine:
         self.space = plan.space.key
         self.profile: ProfileState
         self.now = -1
+        #: whether limits are looked at: not for an input that has been accepted and waited (T8)
+        self.refuses = True
         #: counts units of work, for O4
         self.unit = 0
         self.changed_event: str | None = None
@@ -77,6 +93,8 @@ class Engine:
         ``other`` is a profile to be merged into this one, ``rename`` the key that this one takes (P2). Answers
         ACCEPTED, LATE, DUPLICATE or FULL.
         """
+        if route is not None and other is None and rename is None and anonymous_id is None:
+            return self.event(profile, route, content, timestamp, message_id, watermark)
         clock = profile.clock if other is None or other.clock < profile.clock else other.clock
         at = timestamp
         if at < clock:
@@ -86,8 +104,8 @@ class Engine:
         late = timestamp < clock or timestamp <= watermark
         if message_id is not None and self.is_duplicate(profile, other, message_id, at):
             return DUPLICATE
-        if route is not None and route.features and self._is_full(profile, route, content, at):
-            return FULL
+        if route is not None and (refusal := self._refusal(profile, route, content, timestamp, at)):
+            return refusal
         is_new = profile.clock < 0
         if profile.due <= at:
             self.advance(profile, watermark)
@@ -123,6 +141,54 @@ class Engine:
             self.changed_event = route.name
             cause = accepted if message_id is None else message_id
             self._event(profile, route, content, timestamp, cause, late)
+        profile.settle_due()
+        return LATE if late else ACCEPTED
+
+    def event(
+        self,
+        profile: ProfileState,
+        route: Route,
+        properties: Any,
+        timestamp: int,
+        message_id: str | None,
+        watermark: int,
+    ) -> str:
+        """Applies an event that links nothing: what nearly every input is."""
+        clock = profile.clock
+        at = timestamp
+        late = timestamp < clock or timestamp <= watermark
+        if late:
+            at = max(timestamp, clock, watermark)
+        marks = profile.marks
+        if message_id is not None and (
+            (message_id in marks or profile.history) and self.is_duplicate(profile, None, message_id, at)
+        ):
+            return DUPLICATE
+        if (route.features or self.plan.limits.max_events_per_second is not None) and (
+            refusal := self._refusal(profile, route, properties, timestamp, at)
+        ):
+            return refusal
+        if profile.due <= at:
+            self.advance(profile, watermark)
+            self._fire_before(profile, at)
+        self.profile = profile
+        self.now = profile.clock = at
+        self.unit += 1
+        if profile.instances and self.plan.retention.instances is not None:
+            self._forget_ended(profile, self.plan.retention.instances.before(at))
+        accepted = profile.accepted
+        profile.accepted = accepted + 1
+        cause: Any = accepted
+        if message_id is not None:
+            cause = message_id
+            if len(marks) >= 16:
+                self._mark(profile, message_id, at)
+            else:
+                marks[message_id] = at
+        self.all_changed = clock < 0
+        self.traits_changed = False
+        self.changed_event = route.name
+        self._event(profile, route, properties, timestamp, cause, late)
         profile.settle_due()
         return LATE if late else ACCEPTED
 
@@ -177,7 +243,26 @@ class Engine:
                 del marks[old]
         marks[message_id] = at
 
-    def _is_full(self, profile: ProfileState, route: Route, properties: Mapping[str, Any], at: int) -> bool:
+    def _refusal(
+        self, profile: ProfileState, route: Route, properties: Mapping[str, Any], timestamp: int, at: int
+    ) -> str:
+        """Which limit the event breaks, nothing if none; nothing has been touched yet (O5)."""
+        if not self.refuses:
+            return ""
+        if route.features and self.is_full(profile, route, properties, at):
+            return FULL
+        most = self.plan.limits.max_events_per_second
+        if most is not None:
+            second = timestamp // SECOND
+            last, count = profile.rate
+            count = count + 1 if last == second else 1
+            if count > most:
+                return TOO_FAST
+            profile.rate = (second, count)
+        return ""
+
+    def is_full(self, profile: ProfileState, route: Route, properties: Mapping[str, Any], at: int) -> bool:
+        """Whether a condition would have to remember more events than ``max_remembered_events``."""
         limit = self.plan.limits.max_remembered_events
         for feature in route.features:
             cell = profile.cells.get(feature.key)
@@ -194,19 +279,23 @@ class Engine:
             if feature.test is None or feature.test(properties):
                 cell = profile.cells.get(feature.key)
                 if cell is None:
-                    cell = profile.cells[feature.key] = feature.new()
+                    cell = profile.own("cells")[feature.key] = feature.new()
                 feature.add(cell, timestamp, properties, self.now)
-        self._outputs()
-        if profile.instances and route.journeys:  # O2 (4)
-            for instance in tuple(profile.instances):
+        plan = self.plan
+        if plan.outputs:
+            self._outputs()
+        instances = profile.instances
+        if instances and route.journeys:  # O2 (4)
+            for instance in tuple(instances):
                 if instance.plan in route.journeys:
                     self._see(instance, route, properties, timestamp)
-        self._conditions(route)  # O2 (5)
+        if plan.waits_for_conditions:
+            self._conditions(route)  # O2 (5)
         if route.entries:  # O2 (6)
             entered = False
             for journey in route.entries:
                 entered |= self._enter_on_event(journey, properties, timestamp, cause, late)
-            if entered and (self.plan.condition_entries or len(profile.instances) > 1):
+            if entered and plan.waits_for_conditions and (plan.condition_entries or len(profile.instances) > 1):
                 self._conditions(route)  # O2 (7)
 
     def _see(self, instance: Instance, route: Route, properties: Mapping[str, Any], timestamp: int) -> None:
@@ -216,7 +305,7 @@ class Engine:
             self._check_goal(instance, name, properties, timestamp)
         if instance.status == ENDED:
             return
-        for rule in plan.exit_rules.get(name, ()):
+        for rule in plan.exit_rules.get(name, ()) if plan.exit_rules else ():
             if rule.identifier is not None and not _same(instance.identifier, properties, rule.identifier):
                 continue
             if rule.matches is None or rule.matches(properties, self.profile, instance.context, self.now):
@@ -237,7 +326,13 @@ class Engine:
             _leaving.forget_if_done(self.profile, instance)
 
     def _hold_sees(self, instance: Instance, name: str, properties: Mapping[str, Any]) -> None:
-        waits = [wait for wait in instance.waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches]
+        waits = instance.waits
+        if len(waits) == 1:  # as nearly always
+            wait = waits[0]
+            if type(wait.step) is HoldPlan and name in wait.step.branches:
+                _steps.offer(self, instance, wait, name, properties)
+            return
+        waits = [wait for wait in waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches]
         if len(waits) > 1:
             waits.sort(key=lambda wait: wait.step.order)  # S7: in the order of their step keys
         for wait in waits:
@@ -257,24 +352,26 @@ class Engine:
         identifier = None
         if journey.identifier is not None:
             identifier = find(properties, journey.identifier)
-            if not _is_identifier(identifier):
+            if not (type(identifier) is str and len(identifier) <= MAX_IDENTIFIER) and not _is_identifier(identifier):
                 self.effects.counters["missing_identifier"] += 1
                 return False
         if not self._may_enter(journey, identifier):
             return False
         if late:  # E8
-            end = profile.ends.get((journey.key, _identifier_text(identifier)))
+            end = profile.ends.get((journey.key, identifier_text(identifier)))
             if end is not None and timestamp <= end and end > self.plan.dedupe_window.before(self.now):
                 self.effects.counters["late_entries"] += 1
                 return False
-        if profile.live >= self.plan.limits.max_live_instances:  # E9
+        most = self.plan.limits.max_live_instances
+        if len(profile.instances) >= most and profile.live >= most:  # E9
             self.effects.counters["too_many_instances"] += 1
             return False
         instance = self._new_instance(journey, cause, identifier)
         assert journey.entry_event is not None
         instance.context[journey.entry_event] = properties
-        fields = None if journey.identifier is None else {"identifier": identifier}
-        self.effects.record(self.now, profile, instance, "entered", fields)
+        if self.effects.traces:
+            fields = None if journey.identifier is None else {"identifier": identifier}
+            self.effects.record(self.now, profile, instance, "entered", fields)
         self.run(instance, journey.start)
         return True
 
@@ -423,7 +520,8 @@ class Engine:
         self.traits_changed = self.all_changed = False
         if not self._fire_instance(profile, at) and not self._fire_entry(profile, at):
             self._outputs()
-        self._conditions(None)
+        if self.plan.waits_for_conditions:
+            self._conditions(None)
         profile.settle_due()
 
     def _fire_instance(self, profile: ProfileState, at: int) -> bool:
@@ -437,7 +535,7 @@ class Engine:
             else:
                 due = [wait for wait in instance.waits if wait.due <= at]
                 if due:
-                    _steps.fire(self, instance, min(due, key=lambda wait: wait.rank))
+                    _steps.fire(self, instance, due[0] if len(due) == 1 else min(due, key=lambda wait: wait.rank))
             instance.settle_due()
             return True
         return False
@@ -480,28 +578,32 @@ class Engine:
                     self.space, profile, output.key, output.destinations, event=event, value=shown,
                     computed=output.computed is not None, now=now, effects=self.effects,
                 )  # fmt: skip
-            profile.outputs[output.key] = [[] if value is ABSENT else [value], until]
+            profile.own("outputs")[output.key] = [[] if value is ABSENT else [value], until]
 
     # moving
 
     def run(self, instance: Instance, step: Any) -> None:
         """A token moves on from here until it waits or ends; then the instance may be complete (S10)."""
         _steps.move(self, instance, step)
-        if instance.status == LIVE and not instance.has_tokens:
-            _leaving.complete(self, instance)
+        if instance.status == LIVE:
+            for wait in instance.waits:
+                if not wait.removal:
+                    break
+            else:
+                _leaving.complete(self, instance)
         instance.settle_due()
 
 
 def write_traits(profile: ProfileState, traits: Mapping[str, Any], timestamp: int) -> None:
     """For each trait the write with the latest timestamp wins, on a tie the later arrival; null removes (P3)."""
-    written = profile.written
+    written, kept = profile.own("written"), profile.own("traits")
     for key, value in traits.items():
         if timestamp >= written.get(key, -1):
             written[key] = timestamp
             if value is None:
-                profile.traits.pop(key, None)
+                kept.pop(key, None)
             else:
-                profile.traits[key] = value
+                kept[key] = value
 
 
 def entry_label(journey: JourneyPlan) -> str:
@@ -511,11 +613,12 @@ def entry_label(journey: JourneyPlan) -> str:
 
 def _set_entry(profile: ProfileState, label: str, status: str, at: int) -> None:
     if status == ARMED and at == NEVER:
-        profile.entries.pop(label, None)
+        if label in profile.entries:
+            del profile.entries[label]
         return
     state = profile.entries.get(label)
     if state is None:
-        profile.entries[label] = EntryState(status, at)
+        profile.own("entries")[label] = EntryState(status, at)
     else:
         state.status, state.at = status, at
 
@@ -531,10 +634,6 @@ def _is_identifier(value: Any) -> bool:
     if type(value) is str:
         return len(value) <= MAX_IDENTIFIER
     return len(compact(value)) <= MAX_IDENTIFIER
-
-
-def _identifier_text(identifier: Any) -> str:
-    return "" if identifier is None else compact(normal(identifier))
 
 
 def _was_in_earlier_version(profile: ProfileState, journey: JourneyPlan) -> bool:

@@ -16,19 +16,27 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 class Record:
     """One record of the trace; fields are added to those that all records have."""
 
-    __slots__ = ("at", "fields", "instance", "journey", "key", "kind", "profile", "seq", "version")
+    __slots__ = ("at", "fields", "journey", "key", "kind", "of", "profile", "seq", "version")
 
     def __init__(self, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any) -> None:
         self.at = at
         self.profile = profile.id
         self.key = profile.key
-        profile.seq += 1
-        self.seq = profile.seq
+        profile.seq = self.seq = profile.seq + 1
         self.kind = kind
         self.fields = fields
-        self.journey: str | None = None if instance is None else instance.plan.key
-        self.version: int | None = None if instance is None else instance.plan.version
-        self.instance: str | None = None if instance is None else instance.id
+        #: whose id is only made when the record is read
+        self.of = instance
+        if instance is None:
+            self.journey: str | None = None
+            self.version: int | None = None
+        else:
+            self.journey, self.version = instance.plan.key, instance.plan.version
+
+    @property
+    def instance(self) -> str | None:
+        """The id of the instance that it is about."""
+        return None if self.of is None else self.of.id
 
     @property
     def order(self) -> tuple[int, str, str, int]:
@@ -38,11 +46,11 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """The record as the trace shows it."""
         record: dict[str, Any] = {"at": format_instant(self.at), "profile": self.profile}
-        if self.journey is not None:
+        if self.of is not None:
             record |= {"journey": self.journey, "version": self.version, "instance": self.instance}
         record["kind"] = self.kind
         if self.fields:
-            record |= self.fields
+            record |= self.fields() if callable(self.fields) else self.fields
         return record
 
     @property

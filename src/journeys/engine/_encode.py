@@ -20,6 +20,7 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 #: plain fields: name in the bytes, attribute, value that is left out
 _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("a", "anonymous_id", None),
+    ("r", "rate", (-1, 0)),
     ("A", "seen_at", -1),
     ("n", "accepted", 0),
     ("s", "seq", 0),
@@ -40,7 +41,7 @@ def encode_state(profile: ProfileState) -> bytes:
     document: dict[str, Any] = {"v": VERSION, "k": profile.key, "@": profile.clock}
     for name, attribute, default in _FIELDS:
         value = getattr(profile, attribute)
-        if value != default:
+        if value != default and (value or default):
             document[name] = value
     if profile.linked:
         document["L"] = profile.linked

@@ -29,19 +29,19 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
     for key, cell in other.cells.items():
         feature = engine.plan.features.get(key)
         if feature is not None:
-            feature.merge(profile.cells.setdefault(key, feature.new()), cell)
+            feature.merge(profile.own("cells").setdefault(key, feature.new()), cell)
     profile.marks = dict(sorted({**other.marks, **profile.marks}.items(), key=lambda mark: mark[1]))
     profile.accepted += other.accepted
     profile.seq = max(profile.seq, other.seq)
     profile.history = sorted([*other.history, *profile.history], key=lambda entry: entry[0])
     for ended, at in other.ends.items():
-        profile.ends[ended] = max(at, profile.ends.get(ended, -1))
+        profile.own("ends")[ended] = max(at, profile.ends.get(ended, -1))
     profile.been = (*profile.been, *(mark for mark in other.been if mark not in profile.been))
     profile.blocked = (*profile.blocked, *(label for label in other.blocked if label not in profile.blocked))
     for destination, holders in other.lists.items():
-        profile.lists.setdefault(destination, []).extend(holders)
+        profile.own("lists").setdefault(destination, []).extend(holders)
     for key, output in other.outputs.items():
-        profile.outputs.setdefault(key, output)
+        profile.own("outputs").setdefault(key, output)
     _merge_entries(profile, other)
     _merge_instances(engine, profile, other)
     if other.anonymous_id is not None and other.seen_at > profile.seen_at:
@@ -52,11 +52,11 @@ def _merge_traits(profile: ProfileState, other: ProfileState) -> None:
     """For each key the later write wins, on a tie the user's."""
     for key, timestamp in other.written.items():
         if timestamp > profile.written.get(key, -1):
-            profile.written[key] = timestamp
+            profile.own("written")[key] = timestamp
             if key in other.traits:
-                profile.traits[key] = other.traits[key]
+                profile.own("traits")[key] = other.traits[key]
             else:
-                profile.traits.pop(key, None)
+                profile.own("traits").pop(key, None)
 
 
 def _merge_entries(profile: ProfileState, other: ProfileState) -> None:
@@ -69,7 +69,7 @@ def _merge_entries(profile: ProfileState, other: ProfileState) -> None:
         else:
             order = (INSIDE, NEVERMORE, REARMING)
             winner = next((each for status in order for each in (theirs, ours) if each.status == status), ours)
-        profile.entries[label] = winner
+        profile.own("entries")[label] = winner
 
 
 def _merge_instances(engine: Engine, profile: ProfileState, other: ProfileState) -> None:

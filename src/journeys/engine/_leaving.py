@@ -15,9 +15,10 @@ from journeys.engine._state import (
     EntryState,
     Instance,
     ProfileState,
+    identifier_text,
 )
 from journeys.plan.plan import AdPlan, ExitRulePlan
-from journeys.plan.values import NEVER, compact, normal
+from journeys.plan.values import NEVER
 
 if TYPE_CHECKING:
     from journeys.engine._advance import Engine
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 def complete(engine: Engine, instance: Instance) -> None:
     """The last token has ended; a condition-based instance stays in its journey until it exits (S10)."""
-    engine.effects.record(engine.now, engine.profile, instance, "completed")
+    if engine.effects.traces:
+        engine.effects.record(engine.now, engine.profile, instance, "completed")
     if instance.plan.is_condition_based:
         instance.status = COMPLETED
     else:
@@ -80,7 +82,8 @@ def leave_list(engine: Engine, instance: Instance, step: AdPlan) -> None:
     fields = {"step": step.key, "destination": step.destination}
     engine.effects.record(engine.now, profile, instance, "list_removed", fields)
     if not holders:
-        profile.lists.pop(step.destination, None)
+        if step.destination in profile.lists:
+            del profile.lists[step.destination]
         change_list(profile, instance, step, "remove", engine.now, engine.effects)
 
 
@@ -90,20 +93,20 @@ def _note_end(engine: Engine, instance: Instance) -> None:
     instance.status = ENDED
     instance.expires_at = engine.now  # from now on: when it ended, for its retention
     if plan.condition is None:
-        identifier = "" if instance.identifier is None else compact(normal(instance.identifier))
-        ends = profile.ends
+        ends = profile.own("ends")
         if len(ends) >= 16 and len(ends) & 15 == 0:
             horizon = engine.plan.dedupe_window.before(engine.now)
             for old in [key for key, at in ends.items() if at <= horizon]:
                 del ends[old]
-        ends[plan.key, identifier] = engine.now
+        ends[plan.key, identifier_text(instance.identifier)] = engine.now
     elif plan.reentry_after is not None:
-        profile.entries[plan.key] = EntryState(REARMING, plan.reentry_after.after(engine.now))
+        profile.own("entries")[plan.key] = EntryState(REARMING, plan.reentry_after.after(engine.now))
     else:
-        profile.entries[plan.label] = EntryState(NEVERMORE, NEVER)
-        waiting = profile.entries.get(plan.key)
+        entries = profile.own("entries")
+        entries[plan.label] = EntryState(NEVERMORE, NEVER)
+        waiting = entries.get(plan.key)
         if waiting is not None and waiting.status == INSIDE:  # V3: a newer version waited for this exit
-            profile.entries[plan.key] = EntryState(REARMING, engine.now)
+            entries[plan.key] = EntryState(REARMING, engine.now)
 
 
 def forget_if_done(profile: ProfileState, instance: Instance) -> None:

@@ -22,42 +22,99 @@ def send_activation(
     effects: Effects,
 ) -> None:  # fmt: skip
     """One delivery of an activation; ``step`` is None for an exit send."""
-    delivery_id = derived_id(instance.id, step or "", str(plan.index), "0")
-    model = plan.model
     if plan.render is not None:
-        call, payload = "mapped", plan.render(profile, instance.context, now)
+        content = plan.render(profile, instance.context, now)
     else:
-        call = model.call
-        payload = _segment_payload(space, profile, instance, step, plan, now, delivery_id)
-    _commit(profile, instance, step, plan.destination, call, delivery_id, payload, now, effects)
+        content = {} if instance.plan.is_condition_based else _context(instance, plan.model.context)
+    traits = [(path, reader.get(profile, None, now)) for path, reader in plan.traits] if plan.traits else ()
+    delivery = _new(LaterDelivery)
+    made = (
+        space,
+        profile.id,
+        profile.user_id,
+        profile.anonymous_id,
+        instance,
+        instance.plan,
+        step,
+        plan,
+        now,
+        content,
+        traits,
+    )
+    _set_pieces(delivery, made)
+    effects.deliveries.append(delivery)
+    if effects.traces:
+        fields = lambda: {  # noqa: E731
+            "step": step, "destination": plan.destination, "delivery": delivery.id, "payload": delivery.payload
+        }  # fmt: skip
+        effects.record(now, profile, instance, "sent", fields)
+
+
+class LaterDelivery(Delivery):
+    """A delivery of which everything is known and nothing is made: that happens when somebody first looks at it."""
+
+    __slots__ = ("_pieces",)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        space, shown, user_id, anonymous_id, instance, journey, step, plan, now, content, traits = self._pieces
+        delivery_id = derived_id(instance.id, step or "", str(plan.index), "0")
+        call = plan.model.call
+        if plan.render is not None:
+            call, payload = "mapped", content
+        else:
+            payload = _segment_payload(
+                space, shown, user_id, instance, journey, step, plan, now, delivery_id, content, traits
+            )
+        Delivery.__init__(
+            self,
+            id=delivery_id,
+            destination=plan.destination,
+            call=call,
+            body=encode(payload).encode("utf-8", "surrogatepass"),
+            at=now,
+            profile=shown,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            journey=journey.key,
+            version=journey.version,
+            instance=instance.id,
+            step=step,
+            order_key=f"{instance.id} {plan.destination}",
+        )
+        return getattr(self, name)
+
+
+_new = object.__new__
+_set_pieces = LaterDelivery._pieces.__set__  # type: ignore[attr-defined]
 
 
 def _segment_payload(
-    space: str, profile: ProfileState, instance: Instance, step: str | None, plan: ActivationPlan, now: int,
-    delivery_id: str,
+    space: str, shown: str, user_id: str | None, instance: Instance, journey: Any, step: str | None,
+    plan: ActivationPlan, now: int, delivery_id: str, context: Any, traits: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    based_on_condition = instance.plan.is_condition_based
+    based_on_condition = journey.is_condition_based
     content: dict[str, Any]
     if based_on_condition:
         content = {plan.destination_key: "true"}
     else:
         content = {
-            "journey_context": _context(instance, plan.model.context),
+            "journey_context": context,
             "journey_metadata": {
-                "journey_id": instance.plan.key,
+                "journey_id": journey.key,
                 "epoch_id": instance.id,
-                "version": instance.plan.version,
+                "version": journey.version,
                 "step": step,
             },
         }
-    for path, reader in plan.traits:
-        value = reader.get(profile, None, now)
+    for path, value in traits:
         if value is not ABSENT:
             content[path] = value
     is_track = plan.model.call == "track"
     return (
         ({"type": "track", "event": plan.event} if is_track else {"type": "identify"})
-        | who(profile)
+        | ({"anonymousId": shown} if user_id is None else {"userId": shown})
         | {
             "messageId": delivery_id,
             "timestamp": format_instant(now),

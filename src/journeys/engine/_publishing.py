@@ -45,15 +45,15 @@ def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
         return
     is_inside = any(each.plan.key == journey.key and each.status != ENDED for each in profile.instances)
     if is_inside and journey.reentry_after is not None:  # V3: only after it has left the old version
-        profile.entries[label] = EntryState(INSIDE)
+        profile.own("entries")[label] = EntryState(INSIDE)
         return
     holds = condition.holds(profile, None, engine.now)
     status = UNARMED if holds and not journey.historical else ARMED
     at = condition.flip(profile, None, engine.now)
     if status == ARMED and at == NEVER:
-        profile.entries.pop(label, None)
+        profile.own("entries").pop(label, None)
     else:
-        profile.entries[label] = EntryState(status, at)
+        profile.own("entries")[label] = EntryState(status, at)
 
 
 def fill_from_history(profile: ProfileState, plan: Plan, scope: str) -> None:
@@ -63,7 +63,7 @@ def fill_from_history(profile: ProfileState, plan: Plan, scope: str) -> None:
             continue
         for timestamp, _, event, properties in profile.history:
             if event == feature.event and (feature.test is None or feature.test(properties)):
-                cell = profile.cells.setdefault(key, feature.new())
+                cell = profile.own("cells").setdefault(key, feature.new())
                 feature.add(cell, timestamp, properties, max(profile.clock, timestamp))
 
 
@@ -138,11 +138,11 @@ def backfill(
     """
     if message_id is not None and (message_id in profile.marks or profile.has_backfilled(message_id)):
         return False
-    profile.history.append([at, message_id, event, properties])
+    profile.own("history").append([at, message_id, event, properties])
     route = engine.plan.routes.get(event)
     for feature in route.features if route is not None else ():
         sees = "+" not in feature.key or feature.key.endswith("h")
         if sees and (feature.test is None or feature.test(properties)):
-            cell = profile.cells.setdefault(feature.key, feature.new())
+            cell = profile.own("cells").setdefault(feature.key, feature.new())
             feature.add(cell, at, properties, max(profile.clock, at))
     return True

@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from json.encoder import encode_basestring
+from types import MappingProxyType
 from typing import Any
 
 from journeys._time import format_instant
@@ -23,6 +25,18 @@ ARMED, UNARMED, INSIDE, REARMING, NEVERMORE = "armed", "unarmed", "inside", "rea
 def derived_id(*parts: str) -> str:
     """Ids are derived, never drawn (O6)."""
     return blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+#: stands for a dict or list that a profile does not have; nobody can put anything into it
+EMPTY: Any = MappingProxyType({})
+EMPTY_LIST: Any = ()
+
+
+def identifier_text(identifier: Any) -> str:
+    """An identifier as compact JSON, empty if there is none (O6)."""
+    if type(identifier) is str:
+        return encode_basestring(identifier)
+    return "" if identifier is None else compact(normal(identifier))
 
 
 class Wait:
@@ -51,26 +65,27 @@ class Instance:
     """One profile's way through one version of one journey."""
 
     __slots__ = (
-        "_id",
+        "__dict__",
         "cause",
         "context",
         "due",
         "entered_at",
-        "exit_at",
         "expires_at",
-        "goal_open",
         "identifier",
-        "lists",
-        "moves",
         "order",
         "origin",
         "owner",
         "plan",
         "status",
-        "unit",
         "visited",
         "waits",
     )
+    # what most instances never have is kept with those that do: a class attribute until it is set
+    lists: tuple[str, ...] = ()
+    goal_open = False
+    exit_at = NEVER
+    moves = unit = 0
+    _id: str | None = None
 
     def __init__(
         self, plan: JourneyPlan, owner: str, cause: str | int, identifier: Any, entered_at: int, order: int
@@ -85,21 +100,21 @@ class Instance:
         self.order = order
         self.context: dict[str, Any] = {}
         self.waits: list[Wait] = []
-        self.lists: tuple[str, ...] = ()
         self.visited = 0
         self.status = LIVE
-        self.goal_open = plan.goal is not None
-        self.exit_at = NEVER if plan.exit_after is None else plan.exit_after.after(entered_at)
-        self.expires_at = plan.max_age.after(entered_at)
         self.due = NEVER
-        self.moves = self.unit = 0
-        self._id: str | None = None
+        age = plan.max_age_micros
+        self.expires_at = entered_at + age if age else plan.max_age.after(entered_at)
+        if plan.goal is not None:
+            self.goal_open = True
+        if plan.exit_after is not None:
+            self.exit_at = plan.exit_after.after(entered_at)
 
     @property
     def id(self) -> str:
         """Derived from what caused it (O6); made when it is first asked for."""
         if self._id is None:
-            identifier = "" if self.identifier is None else compact(normal(self.identifier))
+            identifier = identifier_text(self.identifier)
             cause = self.cause if isinstance(self.cause, str) else f"#{self.cause}"
             self._id = derived_id(self.plan.key, str(self.origin), self.owner, cause, identifier)
         return self._id
@@ -134,77 +149,69 @@ class ProfileState:
     """All that is known of one person."""
 
     __slots__ = (
-        "_history_ids",
+        "__dict__",
+        "__weakref__",
         "accepted",
-        "anonymous_id",
-        "been",
-        "blocked",
-        "cells",
         "clock",
         "due",
-        "ends",
-        "entries",
-        "foreign",
-        "history",
         "id",
         "instances",
         "key",
-        "linked",
-        "lists",
         "marks",
         "order",
-        "outputs",
         "scheduled",
-        "seen_at",
         "seq",
-        "traits",
         "user_id",
         "version",
-        "written",
     )
+    # what most profiles never have is kept with those that do: EMPTY, or a class attribute, until it is set
+    anonymous_id: str | None = None
+    #: id keys that lead here besides its own
+    linked: tuple[str, ...] = ()
+    #: the second of its latest event and how many there were in it, where that is limited (L2)
+    rate: tuple[int, int] = (-1, 0)
+    #: when it was last seen with its anonymous id
+    seen_at = -1
+    traits: dict[str, Any] = EMPTY
+    #: trait -> timestamp of its latest write, removals included (P3)
+    written: dict[str, int] = EMPTY
+    #: feature key -> what is remembered
+    cells: dict[str, list[Any]] = EMPTY
+    #: (journey key, identifier as compact JSON) -> end of its latest instance (E8)
+    ends: dict[tuple[str, str], int] = EMPTY
+    #: (journey key, version) it was ever in (E2, V3)
+    been: tuple[tuple[str, int], ...] = ()
+    #: label of a condition entry -> how it stands; armed if absent
+    entries: dict[str, EntryState] = EMPTY
+    #: labels of condition entries that are true but over ``max_live_instances`` (E9)
+    blocked: tuple[str, ...] = ()
+    #: list -> what holds the profile on it, as ``instance id/step`` (S9)
+    lists: dict[str, list[str]] = EMPTY
+    #: audience or computed trait with destinations -> [last value, when it may change by time alone]
+    outputs: dict[str, list[Any]] = EMPTY
+    #: backfilled events: [timestamp, message id, event, properties]
+    history: list[list[Any]] = EMPTY_LIST
+    _history_ids: set[str] | frozenset[str] = frozenset()
+    #: instances of journeys or versions that the plan does not know: kept, and left alone
+    foreign: list[Any] = EMPTY_LIST
 
     def __init__(self, key: str) -> None:
         #: ``u:`` or ``a:`` and the id under which it is shown
         self.key = key
         self.id = key[2:]
-        self.user_id: str | None = self.id if key[0] == "u" else None
-        self.anonymous_id: str | None = None if key[0] == "u" else self.id
-        #: id keys that lead here besides its own
-        self.linked: tuple[str, ...] = ()
-        #: when it was last seen with its anonymous id
-        self.seen_at = -1
+        if key[0] == "u":
+            self.user_id: str | None = self.id
+        else:
+            self.user_id = None
+            self.anonymous_id = self.id
         #: -1 until it has seen an input
         self.clock = -1
         #: how many inputs it has accepted (O6), records it has in the trace, instances it has had
-        self.accepted = 0
-        self.seq = 0
-        self.order = 0
+        self.accepted = self.seq = self.order = 0
         #: message id -> when it was accepted (O2)
         self.marks: dict[str, int] = {}
-        self.traits: dict[str, Any] = {}
-        #: trait -> timestamp of its latest write, removals included (P3)
-        self.written: dict[str, int] = {}
-        #: feature key -> what is remembered
-        self.cells: dict[str, list[Any]] = {}
         #: in the order in which they entered
         self.instances: list[Instance] = []
-        #: (journey key, identifier as compact JSON) -> end of its latest instance (E8)
-        self.ends: dict[tuple[str, str], int] = {}
-        #: (journey key, version) it was ever in (E2, V3)
-        self.been: tuple[tuple[str, int], ...] = ()
-        #: label of a condition entry -> how it stands; armed if absent
-        self.entries: dict[str, EntryState] = {}
-        #: labels of condition entries that are true but over ``max_live_instances`` (E9)
-        self.blocked: tuple[str, ...] = ()
-        #: list -> what holds the profile on it, as ``instance id/step`` (S9)
-        self.lists: dict[str, list[str]] = {}
-        #: audience or computed trait with destinations -> [last value, when it may change by time alone]
-        self.outputs: dict[str, list[Any]] = {}
-        #: backfilled events: [timestamp, message id, event, properties]
-        self.history: list[list[Any]] = []
-        self._history_ids: set[str] = set()
-        #: instances of journeys or versions that the plan does not know: kept, and left alone
-        self.foreign: list[Any] = []
         self.due = NEVER
         #: where the working set has it in its queue of deadlines, and the version that its store knows
         self.scheduled = NEVER
@@ -215,6 +222,14 @@ class ProfileState:
         if len(self._history_ids) != len(self.history):
             self._history_ids = {entry[1] or f"#{place}" for place, entry in enumerate(self.history)}
         return message_id in self._history_ids
+
+    def own(self, name: str) -> Any:
+        """The dict of that name, to be changed: from now on it is there."""
+        found = getattr(self, name)
+        if found is EMPTY or found is EMPTY_LIST:
+            found = {} if found is EMPTY else []
+            setattr(self, name, found)
+        return found
 
     def rename(self, key: str) -> None:
         """The anonymous profile becomes the user's: later records show the user id (P2)."""
@@ -227,12 +242,14 @@ class ProfileState:
         for instance in self.instances:
             if instance.due < due:
                 due = instance.due
-        for entry in self.entries.values():
-            if entry.at < due:
-                due = entry.at
-        for output in self.outputs.values():
-            if output[1] < due:
-                due = output[1]
+        if self.entries:
+            for entry in self.entries.values():
+                if entry.at < due:
+                    due = entry.at
+        if self.outputs:
+            for output in self.outputs.values():
+                if output[1] < due:
+                    due = output[1]
         self.due = due
 
     @property
@@ -242,9 +259,10 @@ class ProfileState:
 
     def remember_journey(self, journey: JourneyPlan) -> None:
         """Notes that it has been in this version of the journey."""
-        mark = (journey.key, journey.version)
-        if mark not in self.been:
-            self.been = _shared((*self.been, mark))
+        if not self.been:
+            self.been = journey.marks
+        elif journey.marks[0] not in self.been:
+            self.been = _shared((*self.been, *journey.marks))
 
     def __repr__(self) -> str:
         clock = format_instant(self.clock) if self.clock >= 0 else "-"

@@ -23,7 +23,7 @@ from journeys.plan.plan import (
     StepPlan,
     WaitPlan,
 )
-from journeys.plan.values import equal, find
+from journeys.plan.values import ABSENT, equal, find
 
 if TYPE_CHECKING:
     from journeys.engine._advance import Engine
@@ -36,7 +36,8 @@ def move(engine: Engine, instance: Instance, step: StepPlan | None) -> None:
     while step is not None and instance.status == LIVE:
         if instance.plan.may_run_away and _runs_away(engine, instance):
             return
-        engine.effects.record(engine.now, engine.profile, instance, "step", {"step": step.key})
+        if engine.effects.traces:
+            engine.effects.record(engine.now, engine.profile, instance, "step", step.fields)
         if instance.visited & step.bit:
             return
         instance.visited |= step.bit
@@ -138,7 +139,8 @@ def _arrive_random(engine: Engine, instance: Instance, step: RandomPlan) -> Step
 
 
 def _arrive_hold(engine: Engine, instance: Instance, step: HoldPlan) -> StepPlan | None:
-    instance.waits.append(Wait(step, step.max_duration.after(engine.now)))
+    now, micros = engine.now, step.max_micros
+    instance.waits.append(Wait(step, now + micros if micros else step.max_duration.after(now)))
     return None
 
 
@@ -151,7 +153,7 @@ def _arrive_send(engine: Engine, instance: Instance, step: SendPlan) -> StepPlan
 def _arrive_ad(engine: Engine, instance: Instance, step: AdPlan) -> StepPlan | None:
     profile, now = engine.profile, engine.now
     instance.lists = (*instance.lists, step.key)
-    profile.lists.setdefault(step.destination, []).append(f"{instance.id}/{step.key}")
+    profile.own("lists").setdefault(step.destination, []).append(f"{instance.id}/{step.key}")
     fields = {"step": step.key, "destination": step.destination}
     engine.effects.record(now, profile, instance, "list_added", fields)
     change_list(profile, instance, step, "add", now, engine.effects)
@@ -191,7 +193,12 @@ def offer(engine: Engine, instance: Instance, wait: Wait, name: str, properties:
     step = wait.step
     assert isinstance(step, HoldPlan)
     for branch in step.branches[name]:
-        if branch.identifier is not None and not equal(instance.identifier, find(properties, branch.identifier)):
+        if branch.property is not None:
+            value = properties.get(branch.property, ABSENT)
+            identifier = instance.identifier
+            if value != identifier or (type(value) is not str and not equal(identifier, value)):
+                continue
+        elif branch.identifier is not None and not equal(instance.identifier, find(properties, branch.identifier)):
             continue
         if branch.matches is not None and not branch.matches(properties, engine.profile, instance.context, engine.now):
             continue
@@ -199,15 +206,17 @@ def offer(engine: Engine, instance: Instance, wait: Wait, name: str, properties:
             engine.effects.counters["max_restarts"] += 1
             return
         instance.context[branch.alias] = properties
-        fields = {"step": step.key, "branch": branch.name}
         if branch.restart:
             wait.count += 1
-            wait.due = step.max_duration.after(engine.now)
-            engine.effects.record(engine.now, engine.profile, instance, "restarted", fields)
+            now, micros = engine.now, step.max_micros
+            wait.due = now + micros if micros else step.max_duration.after(now)
+            if engine.effects.traces:
+                engine.effects.record(now, engine.profile, instance, "restarted", branch.fields)
             instance.settle_due()
         else:
             instance.waits.remove(wait)
-            engine.effects.record(engine.now, engine.profile, instance, "branch", fields)
+            if engine.effects.traces:
+                engine.effects.record(engine.now, engine.profile, instance, "branch", branch.fields)
             engine.run(instance, branch.next)
         return
 
@@ -247,7 +256,9 @@ def fire(engine: Engine, instance: Instance, wait: Wait) -> None:
         _leaving.forget_if_done(engine.profile, instance)
     elif isinstance(step, HoldPlan):
         instance.waits.remove(wait)
-        engine.run(instance, _take(engine, instance, step, "timeout", step.timeout))
+        if engine.effects.traces:
+            engine.effects.record(engine.now, engine.profile, instance, "branch", step.timeout_fields)
+        engine.run(instance, step.timeout)
     elif isinstance(step, DelayPlan):
         instance.waits.remove(wait)
         has_second_phase = wait.count == 0 and (step.clock is not None or step.instant is not None)

@@ -97,6 +97,11 @@ class _SpaceCompiler:
             route.goals = any(each.goal is not None and each.goal.event == name for each in route.journeys)
         conditions = [each for each in plan.journeys.values() if each.condition is not None]
         plan.condition_entries = tuple(conditions)
+        plan.waits_for_conditions = bool(conditions) or any(
+            isinstance(step, (p.WaitPlan, p.MultiBranchPlan))
+            for journey in plan.journeys.values()
+            for step in journey.steps.values()
+        )
         plan.trait_entries = tuple(each for each in conditions if each.condition and each.condition.reads_traits)
 
 
@@ -218,9 +223,12 @@ class _JourneyCompiler:
                 identifier = segments(branch.identifier)
             compiled = p.HoldBranch(index, branch, self.compiler.matcher(branch.where), identifier)
             compiled.next = self._to(branch.next)
+            compiled.fields = {"step": plan.key, "branch": branch.name}
             branches[branch.event].append(compiled)
         plan.branches = {name: tuple(each) for name, each in branches.items()}
         plan.max_duration = model.max_duration
+        plan.max_micros = 0 if model.max_duration.months else model.max_duration.micros
+        plan.timeout_fields = {"step": plan.key, "branch": "timeout"}
         plan.max_restarts = model.max_restarts
         plan.timeout = self._to(model.timeout)
 

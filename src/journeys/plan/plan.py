@@ -22,12 +22,14 @@ Path = tuple[str, ...]
 class StepPlan:
     """A step, compiled. ``order`` is its place among the step keys of its journey (T6)."""
 
-    __slots__ = ("bit", "fingerprint", "key", "model", "next", "order")
+    __slots__ = ("bit", "fields", "fingerprint", "key", "model", "next", "order")
 
     def __init__(self, key: str, order: int, model: m.Step) -> None:
         self.key = key
         self.order = order
         self.bit = 1 << order
+        #: what a record of it says
+        self.fields = {"step": key}
         self.model = model
         self.next: StepPlan | None = None
 
@@ -81,7 +83,7 @@ class RandomPlan(StepPlan):
 class HoldBranch:
     """A branch of a hold, compiled."""
 
-    __slots__ = ("alias", "identifier", "index", "matches", "name", "next", "restart")
+    __slots__ = ("alias", "fields", "identifier", "index", "matches", "name", "next", "property", "restart")
 
     def __init__(self, index: int, model: m.Branch, matches: Matcher | None, identifier: Path | None) -> None:
         self.index = index
@@ -89,14 +91,21 @@ class HoldBranch:
         self.alias = f"{model.event} - {model.name}"
         self.matches = matches
         self.identifier = identifier
+        #: the identifier's property, if its path is a plain name
+        self.property = identifier[0] if identifier is not None and len(identifier) == 1 else None
         self.restart = model.restart
         self.next: StepPlan | None = None
+        #: what a record of it says
+        self.fields: dict[str, str] = {}
 
 
 class HoldPlan(StepPlan):
     """``hold_until``: its branches by event name, in branch order."""
 
-    __slots__ = ("branches", "max_duration", "max_restarts", "timeout")
+    __slots__ = ("branches", "max_duration", "max_micros", "max_restarts", "timeout", "timeout_fields")
+    #: the exact length of the hold, 0 if it has a calendar part
+    max_micros: int
+    timeout_fields: dict[str, str]
     branches: dict[str, tuple[HoldBranch, ...]]
     max_duration: Duration
     max_restarts: int
@@ -184,7 +193,9 @@ class JourneyPlan:
         "is_condition_based",
         "key",
         "label",
+        "marks",
         "max_age",
+        "max_age_micros",
         "may_run_away",
         "model",
         "once",
@@ -205,6 +216,10 @@ class JourneyPlan:
         self.exit_after = model.exit_after
         self.reentry_after = model.reentry_after if model.exit_after else None  # E6: needs both
         self.max_age = model.max_age
+        #: its exact length, 0 if it has a calendar part
+        self.max_age_micros = 0 if model.max_age.months else model.max_age.micros
+        #: what a profile remembers of having been in it
+        self.marks = ((self.key, self.version),)
         self.steps: dict[str, StepPlan] = {}
         self.start: StepPlan
         self.condition: Condition | None = None
@@ -269,7 +284,8 @@ class Plan:
         self.condition_entries: tuple[JourneyPlan, ...] = ()
         #: those of them whose answer a trait can change
         self.trait_entries: tuple[JourneyPlan, ...] = ()
-        self.has_instances_that_wait_for_conditions = False
+        #: whether any step, or any entry, waits for a condition
+        self.waits_for_conditions = False
         self.longest_wait = 0
         self.dedupe_window = space.settings.dedupe_window
         self.retention = space.settings.retention

@@ -18,6 +18,8 @@ Operator = Callable[[Any, Any, int], bool]
 
 def find(container: Any, segments: tuple[str, ...]) -> Any:
     """What a path finds: a dot goes into an object, a whole number into a list, the longest name comes first."""
+    if len(segments) == 1 and type(container) is dict:
+        return container.get(segments[0], ABSENT)
     if not segments:
         return container
     if isinstance(container, Mapping):
@@ -42,6 +44,8 @@ def is_number(value: Any) -> bool:
 
 def equal(a: Any, b: Any) -> bool:
     """JSON equality: 1 equals 1.0, true is not 1."""
+    if type(a) is str and type(b) is str:
+        return a == b
     if a is ABSENT or b is ABSENT:
         return False
     if isinstance(a, bool) or isinstance(b, bool):

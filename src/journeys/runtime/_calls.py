@@ -191,14 +191,14 @@ def object_of(call: Mapping[str, Any], field: str, limit: int = MAX_CALL) -> dic
     return copy
 
 
-def check(call: Any, longest_wait: int) -> int:
+def check(call: Any, longest_wait: int, limit: int = MAX_CALL) -> int:
     """The timestamp of a call that is replayed; InvalidCall if it is no valid call. Nothing is touched."""
     kind = call_type(call)
     ids_of(call)
     timestamp = replay_timestamp(call)
     check_range(timestamp, longest_wait)
     message_id_of(call)
-    content_of(call, kind)
+    content_of(call, kind, limit)
     return timestamp
 
 

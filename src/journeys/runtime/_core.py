@@ -90,7 +90,7 @@ class Core:
         """Applies calls to the profiles that are loaded."""
         feed = self.processor.feed
         if live or not self.plan.may_be_late:
-            return [feed(call, received, live) for call in calls]
+            return self.processor.feed_batch(calls, received, live)
         answers = []
         for call in calls:
             answers.append(feed(call, received))
@@ -127,6 +127,7 @@ class Core:
         """
         processor = self.processor
         processor.clear()
+        self.effects.take()  # what a unit that failed has left, for its commit did not happen
         wanted = set(id_keys)
         self._stored_arrivals = set()
         if self.plan.may_be_late:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import heapq
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from heapq import heappush
 from typing import Any
 
-from journeys._time import SECOND
+from journeys._time import DAY, EPOCH, MAX, of_datetime, to_datetime
 from journeys.engine import _advance
 from journeys.engine._advance import Engine, write_traits
 from journeys.engine._effects import Effects
@@ -26,8 +28,13 @@ from journeys.runtime import _calls
 from journeys.runtime._calls import ACCEPTED, DUPLICATE, LATE, Answer
 
 _ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE: DUPLICATE}
+_ACCEPTED, _LATE = _advance.ACCEPTED, _advance.LATE
+_SAFE = 1 << 62
+#: a call of the plain form carries less text than this
+_PLAIN_CALL = 500 * 1000
 _FULL = Answer("rejected", "too_many_events", "a condition would have to remember more than max_remembered_events")
 _TOO_FAST = Answer("rejected", "too_many_events_per_second", "more events of one profile a second than the limit")
+_REFUSED = {_advance.FULL: _FULL, _advance.TOO_FAST: _TOO_FAST}
 _ERASED = Answer("rejected", "erased", "this profile has been erased; lift the erasure to accept it again")
 
 #: what is kept of a call that waits
@@ -41,6 +48,8 @@ class Processor:
         self.effects = effects
         self.engine = Engine(plan, effects)
         self.plan = plan
+        #: names of events that are valid and that nobody wants
+        self._known: set[str] = set()
         #: profile key -> state, id key -> profile key (P2)
         self.states: dict[str, ProfileState] = {}
         self.links: dict[str, str] = {}
@@ -56,8 +65,6 @@ class Processor:
         self.waiting: list[tuple[int, str, int, Mapping[str, Any]]] = []
         self._waiting_ids: set[tuple[str, str]] = set()
         self.arrivals = 0
-        #: profile key -> (second, events in it), where there is a limit (L2)
-        self._rates: dict[str, tuple[int, int]] = {}
         #: what has changed since it was last asked for: profiles, links, keys that are gone, waiting inputs
         self.touched: set[ProfileState] | None = None
         self.new_links: dict[str, str] = {}
@@ -67,6 +74,7 @@ class Processor:
         """Goes on under another plan."""
         self.plan = plan
         self.engine.plan = plan
+        self._known.clear()
 
     # calls
 
@@ -92,6 +100,114 @@ class Processor:
         except InvalidCall as error:
             self.effects.counters["rejected"] += 1
             return _calls.rejected(error)
+
+    def feed_batch(self, calls: Sequence[Any], received: int | None = None, live: bool = False) -> list[Answer]:
+        """Applies many calls; the same as ``feed`` of each, and faster for calls of the plain form."""
+        plan = self.plan
+        if plan.may_be_late or plan.makes_profiles or self.erased or plan.limits.max_payload_bytes < _PLAIN_CALL:
+            return [self.feed(call, received, live) for call in calls]
+        answers: list[Answer] = []
+        add = answers.append
+        routes, states, links, known = plan.routes, self.states, self.links, self._known
+        parse, epoch, utc, event = datetime.fromisoformat, EPOCH, UTC, self.engine.event
+        watermark, queue, count, touched = self.watermark, self._queue, self._count, self.touched
+        latest = to_datetime(max(self.latest, 0))
+        last = MAX - plan.longest_wait - 2 * DAY
+        if live and received is not None:
+            last = min(last, received + plan.settings.max_clock_skew.micros)
+        last_moment = to_datetime(last)
+        unwanted = 0
+        for call in calls:
+            try:
+                name, user_id, text = call["event"], call["userId"], call["timestamp"]
+                moment = parse(text)
+                if (
+                    call["type"] != "track"
+                    or "anonymousId" in call
+                    or type(user_id) is not str
+                    or not user_id.isprintable()
+                    or not 0 < len(user_id) < 4097
+                    or moment.tzinfo is not utc
+                    or moment < epoch
+                    or text[10] != "T"
+                    or (live and ("sentAt" in call or "originalTimestamp" in call))
+                ):
+                    raise ValueError
+                if moment > latest:
+                    if moment > last_moment:
+                        raise ValueError
+                    latest = moment
+                if name in known:  # and nobody wants it
+                    unwanted += 1
+                    add(ACCEPTED)
+                    continue
+                route = routes[name]
+                message_id = call["messageId"]
+                given = call["properties"]
+                if type(message_id) is not str or not message_id.isprintable() or not 0 < len(message_id) < 4097:
+                    raise ValueError
+                if type(given) is not dict:
+                    raise ValueError
+                for item in given.values():
+                    kind = type(item)
+                    if kind is str:
+                        if not item.isprintable() or len(item) > 1000:
+                            raise ValueError
+                    elif kind is float:
+                        if not -1e300 < item < 1e300:
+                            raise ValueError
+                    elif kind is not bool and item is not None and (kind is not int or not -_SAFE < item < _SAFE):
+                        raise ValueError
+                properties = given.copy()
+                if len(properties) > 500 or not "".join(properties).isascii():
+                    raise ValueError
+            except (KeyError, TypeError, ValueError, IndexError):
+                self.latest = max(self.latest, of_datetime(latest))
+                answer = self.feed(call, received, live)
+                latest = to_datetime(max(self.latest, 0))
+                if answer is ACCEPTED and type(name := call.get("event")) is str and name not in routes:
+                    if len(known) < 10_000:
+                        known.add(name)
+                add(answer)
+                continue
+            since = moment - epoch
+            timestamp = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+            key = "u:" + user_id
+            profile = states.get(key)
+            if profile is None:
+                if links:
+                    key = links.get(key, key)
+                    profile = states.get(key)
+                if profile is None:
+                    profile = ProfileState(key)
+            outcome = event(profile, route, properties, timestamp, message_id, watermark)
+            if outcome is not _ACCEPTED:
+                if outcome is not _LATE:
+                    add(self._refused(outcome))
+                    continue
+                self.effects.counters["late"] += 1
+            if profile.accepted == 1:
+                states[key] = profile
+            due = profile.due
+            if due < profile.scheduled:
+                profile.scheduled = due
+                heappush(queue, (due, next(count), profile))
+            if touched is not None:
+                touched.add(profile)
+            add(ACCEPTED if outcome is _ACCEPTED else LATE)
+        if unwanted:
+            self.effects.counters["unwanted"] += unwanted
+        if calls:
+            self.latest = max(self.latest, of_datetime(latest) if latest > epoch else -1)
+        return answers
+
+    def _refused(self, outcome: str) -> Answer:
+        counters = self.effects.counters
+        if outcome == _advance.DUPLICATE:
+            counters["duplicates"] += 1
+            return DUPLICATE
+        counters["rejected"] += 1
+        return _REFUSED[outcome]
 
     def _unwanted(self, call: Mapping[str, Any], received: int | None, live: bool) -> Answer:
         """An event that nothing names changes nothing, unless it links two ids or makes a profile (O7)."""
@@ -210,9 +326,6 @@ class Processor:
                 other = linked
         if profile is None:
             profile, is_new = ProfileState(key), True
-        if self.plan.limits.max_events_per_second is not None and self._is_too_fast(profile, timestamp):
-            self.effects.counters["rejected"] += 1
-            return _TOO_FAST
         answer = self.engine.apply(
             profile,
             None if route_name is None else self.plan.routes.get(route_name),
@@ -229,9 +342,9 @@ class Processor:
         if answer == _advance.DUPLICATE:
             counters["duplicates"] += 1
             return DUPLICATE
-        if answer == _advance.FULL:
+        if answer in _REFUSED:
             counters["rejected"] += 1
-            return _FULL
+            return _REFUSED[answer]
         if is_new:
             self.states[key] = profile
         if source is not None:
@@ -241,17 +354,6 @@ class Processor:
             counters["late"] += 1
             return LATE
         return ACCEPTED
-
-    def _is_too_fast(self, profile: ProfileState, timestamp: int) -> bool:
-        """L2: so many events a second, by their own timestamps."""
-        second = timestamp // SECOND
-        last, count = self._rates.get(profile.key, (second, 0))
-        count = count + 1 if last == second else 1
-        if len(self._rates) > 100_000:
-            self._rates.clear()
-        self._rates[profile.key] = (second, count)
-        limit = self.plan.limits.max_events_per_second
-        return limit is not None and count > limit
 
     def _link(self, source: str, profile: ProfileState, other: ProfileState | None, rename: str | None) -> None:
         ids = [source]
@@ -362,6 +464,11 @@ class Processor:
         ):
             self.effects.counters["duplicates"] += 1
             return DUPLICATE
+        name, content = _calls.content_of(call, call["type"])
+        route = None if name is None else self.plan.routes.get(name)
+        if profile is not None and route is not None and self.engine.is_full(profile, route, content, timestamp):
+            self.effects.counters["rejected"] += 1
+            return _FULL
         self._wait(call, timestamp, message_id)
         if message_id is not None:
             self._waiting_ids.add((key, message_id))
@@ -394,7 +501,10 @@ class Processor:
                 self._meet(key, timestamp, -1)
             return
         before = timestamp - 1
+        engine = self.engine
+        engine.refuses = False  # it has been accepted
         self._apply(key, source, route_name, content, kind, timestamp, message_id or None, anonymous_id, before)
+        engine.refuses = True
 
     # time
 

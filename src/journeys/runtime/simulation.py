@@ -39,7 +39,8 @@ class Simulation:
     def look(self, call: Any) -> Answer | None:
         """A call that was applied before: notes how late it is; answers only what it was rejected for."""
         try:
-            timestamp = _calls.check(call, self.core.plan.longest_wait)
+            plan = self.core.plan
+            timestamp = _calls.check(call, plan.longest_wait, plan.limits.max_payload_bytes)
         except InvalidCall as error:
             return _calls.rejected(error)
         self.core.processor.latest = max(self.core.processor.latest, timestamp)

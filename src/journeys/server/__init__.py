@@ -1,7 +1,7 @@
 """Segment's HTTP Tracking API in front of an evaluator, and a read side: an ASGI app to mount or to run."""
 
 try:
-    import starlette as _starlette
+    import starlette as _starlette  # noqa: F401
 except ImportError as _error:
     raise ImportError("journeys.server needs Starlette: pip install 'journeys[server]'") from _error
 

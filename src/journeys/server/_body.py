@@ -25,7 +25,10 @@ async def read_json(request: Request, limit: int, seconds: float) -> tuple[Any, 
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise Refused(
-            415, "unknown_encoding", f"content-encoding {encoding[:40]!r}: send gzip, or none", {"accept-encoding": "gzip"}
+            415,
+            "unknown_encoding",
+            f"content-encoding {encoding[:40]!r}: send gzip, or none",
+            {"accept-encoding": "gzip"},
         )
     try:
         async with asyncio.timeout(seconds):

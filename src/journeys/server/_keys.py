@@ -55,7 +55,9 @@ def _basic_name(header: str) -> bytes:
 def check_read_token(request: Request, token: str | None) -> None:
     """``Refused`` unless the request has the token; without one nobody reads."""
     if token is None:
-        raise Refused(401, "no_read_token", "this server was started without a read token: it shows nothing", _ASK_BEARER)
+        raise Refused(
+            401, "no_read_token", "this server was started without a read token: it shows nothing", _ASK_BEARER
+        )
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     given = rest.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b""
     if not hmac.compare_digest(token.encode(), given):

@@ -42,7 +42,11 @@ _CONTENT: dict[str, tuple[str, Json, list[str]]] = {
     "identify": ("Who a person is.", {"traits": _OBJECT}, []),
     "page": ("A page that a person saw.", {"name": {"type": ["string", "null"]}, "properties": _OBJECT}, []),
     "screen": ("A screen that a person saw.", {"name": {"type": ["string", "null"]}, "properties": _OBJECT}, []),
-    "group": ("An account to which a person belongs.", {"groupId": {"$ref": "#/components/schemas/Id"}, "traits": _OBJECT}, ["groupId"]),
+    "group": (
+        "An account to which a person belongs.",
+        {"groupId": {"$ref": "#/components/schemas/Id"}, "traits": _OBJECT},
+        ["groupId"],
+    ),
     "alias": (
         "Two ids are one person.",
         {"previousId": {"$ref": "#/components/schemas/Id"}},
@@ -94,7 +98,7 @@ def _one(kind: str) -> Json:
 def _many(kind: str) -> Json:
     return _operation(
         f"{kind}Calls",
-        "Many calls, each with its `type`. A call that is no valid one is listed under `rejected`; the others are taken.",
+        "Many calls, each with its `type`. One that is no valid call is listed under `rejected`; the others are taken.",
         {"200": ("All calls were answered, and those that are valid are durable on the store.", "BatchAnswer")},
         ("400", "401", "408", "413", "415", "429", "503"),
         body={"$ref": "#/components/schemas/Batch"},
@@ -133,7 +137,11 @@ def _reads() -> dict[str, Json]:
             security="readToken",
         ),
         "/v1/journeys": _operation(
-            "journeys", "Every version of every journey.", {"200": ("Journeys.", "Journeys")}, private, security="readToken"
+            "journeys",
+            "Every version of every journey.",
+            {"200": ("Journeys.", "Journeys")},
+            private,
+            security="readToken",
         ),
         "/v1/figures": _operation(
             "figures",
@@ -179,7 +187,12 @@ def _operation(
     parameters: list[Json] | None = None,
     security: str | None = None,
 ) -> Json:
-    made: Json = {"operationId": name, "summary": summary, "responses": {}, "security": [{security: []}] if security else []}
+    made: Json = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {},
+        "security": [{security: []}] if security else [],
+    }
     for status, (text, schema) in good.items():
         made["responses"][status] = {"description": text, "content": _content(schema)}
     for status in bad:
@@ -235,7 +248,7 @@ _WAY_IN: Json = {
         "properties": {
             "batch": {
                 "type": "array",
-                "description": "Calls, each as the path of its type takes it and with that `type`; each is answered by itself.",
+                "description": "Calls, each as the path of its type takes it and with that `type`.",
                 "items": {},
                 "examples": [[{"type": "track", "userId": "u1", "event": "Order Completed"}]],
             },

@@ -246,4 +246,3 @@ def _told(key: str, version: int, count: Counter[str]) -> dict[str, Any]:
     gone = sum(count[kind] for kind in ("completed", *_ENDS, "migrated_out"))
     inside = max(0, count["entered"] + count["migrated_in"] - gone)
     return {"journey": key, "version": version, **{kind: count[kind] for kind in kinds}, "inside": inside}
-

@@ -256,7 +256,7 @@ def test_a_store_that_fails_is_not_hidden(store, clock):
     assert boss.drain().delivered == 1 and receiver.ids == [delivery(1).id] * 2
 
 
-def test_a_destination_that_drains_gets_an_empty_answer(store, clock):
+def test_within_a_drain_another_one_is_empty(store, clock):
     def behave(each):
         if each.id == delivery(1).id:
             commit(store, [delivery(2)])

@@ -63,7 +63,10 @@ class Office(Generic[S, D]):
         self._wake = threading.Event()
         self._woken = False
         self._is_running = False
-        self._turns = threading.Lock()  # threads take turns
+        #: held by whoever is at work
+        self._at_work = threading.Lock()
+        #: somebody wanted to drain meanwhile
+        self._again = False
 
     def wake(self) -> None:
         """Something may be tried now: a ``run`` that sleeps looks at once. Any thread may call it."""
@@ -79,9 +82,17 @@ class Office(Generic[S, D]):
         woken, self._woken = self._woken, False
         return woken
 
-    def _refuse_if_running(self) -> None:
+    def _may_drain(self) -> bool:
+        """Takes the place at work if somebody wants it and nobody has it; else whoever has it will go on."""
         if self._is_running:
-            raise RuntimeError("this deliverer is running: wake() it, or make another one")
+            self.wake()
+        return self._again and self._at_work.acquire(blocking=False)
+
+    def _may_run(self) -> bool:
+        if self._is_running:
+            raise RuntimeError("this deliverer is running already: stop it, or make another one")
+        self._is_running = self._at_work.acquire(blocking=False)
+        return self._is_running
 
 
 def delivery_ids(letters: Letters) -> list[str]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import anyio.to_thread
 
 from journeys.ports import Delivery
-
-#: the deliverers in whose calls we are: a destination may feed the evaluator, which wants to deliver
-inside: ContextVar[frozenset[int]] = ContextVar("inside", default=frozenset())
 
 _LIST_CALLS = frozenset(("add", "remove"))
 
@@ -48,29 +44,21 @@ def check(name: str, destination: object, *, awaits: bool) -> None:
             raise TypeError(f"destination {name!r} has to be awaited: use AsyncDeliverer, or give it a sync {method}()")
 
 
-def hand_over(owner: int, destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:
+def hand_over(destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:
     """Hands over what goes in one call."""
-    token = inside.set(inside.get() | {owner})
-    try:
-        if batched:
-            destination.deliver_batch(deliveries)
-        else:
-            destination.deliver(deliveries[0])
-    finally:
-        inside.reset(token)
+    if batched:
+        destination.deliver_batch(deliveries)
+    else:
+        destination.deliver(deliveries[0])
 
 
-async def hand_over_async(owner: int, destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:
+async def hand_over_async(destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:
     """The same, awaiting. A sync destination goes to a thread."""
     name = "deliver_batch" if batched else "deliver"
     argument = deliveries if batched else deliveries[0]
     twin = getattr(destination, f"{name}_async", None)
     method = getattr(destination, name) if twin is None else twin
-    token = inside.set(inside.get() | {owner})
-    try:
-        if twin is not None or inspect.iscoroutinefunction(method):
-            await method(argument)
-        else:
-            await anyio.to_thread.run_sync(method, argument)
-    finally:
-        inside.reset(token)
+    if twin is not None or inspect.iscoroutinefunction(method):
+        await method(argument)
+    else:
+        await anyio.to_thread.run_sync(method, argument)

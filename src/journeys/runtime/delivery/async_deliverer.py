@@ -40,17 +40,23 @@ class AsyncDeliverer(Office[Any, Destination | AsyncDestination | ListDestinatio
     """
 
     _awaits = True
-    _busy: anyio.Event | None = None
     _came: anyio.Event
 
     async def drain(self, now: int | None = None, *, tasks: int = 16) -> Delivered:
         """Tries everything that may be tried now, so many calls at once, until nothing is left.
 
-        A destination that drains the deliverer that called it gets ``Delivered()`` at once.
+        With ``now`` it is that instant all the time. While another task is at work, or within a call of a destination,
+        it answers ``Delivered()`` at once: whoever is at work goes on until nothing is left.
         """
-        if id(self) in _send.inside.get():
-            return Delivered()
-        return await self._work(self._desk.drain(tasks, now), None)
+        self._again = True
+        done = Delivered()
+        while self._may_drain():
+            self._again = False
+            try:
+                done += await self._work(self._desk.drain(tasks, now))
+            finally:
+                self._at_work.release()
+        return done
 
     async def run(self, stop: Stop | None = None, *, tasks: int = 16) -> None:
         """Works until ``stop`` is set or the task is cancelled.
@@ -58,7 +64,13 @@ class AsyncDeliverer(Office[Any, Destination | AsyncDestination | ListDestinatio
         Stopped, it finishes what is under way. Cancelled, it cuts off what is awaited, which is tried again, and waits
         for what is in a thread.
         """
-        await self._work(self._desk.run(tasks, lambda: stop is not None and stop.is_set()), stop, is_run=True)
+        while not self._may_run():
+            await anyio.sleep(0.01)  # somebody drains
+        try:
+            await self._work(self._desk.run(tasks, lambda: stop is not None and stop.is_set()), stop)
+        finally:
+            self._is_running = False
+            self._at_work.release()
 
     async def dead_letters(self, after: str | DeadLetter | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         """Deliveries that were given up, by id; the next page is ``after`` the last one (D2)."""
@@ -73,29 +85,19 @@ class AsyncDeliverer(Office[Any, Destination | AsyncDestination | ListDestinatio
 
     # answering the logic
 
-    async def _work(self, steps: Steps[T], stop: Stop | None, *, is_run: bool = False) -> T:
-        self._refuse_if_running()
-        while self._busy is not None:
-            await self._busy.wait()
-            self._refuse_if_running()
-        self._busy, self._came = anyio.Event(), anyio.Event()
-        self._is_running = is_run
-        try:
-            failure: Exception
-            async with anyio.create_task_group() as group:
-                if stop is not None:
-                    group.start_soon(self._watch, stop)
-                try:
-                    return await self._drive(steps, group)
-                except Exception as caught:
-                    failure = caught  # out of the group, which would wrap it
-                finally:
-                    group.cancel_scope.cancel()
-            raise failure
-        finally:
-            self._is_running = False
-            self._busy.set()
-            self._busy = None
+    async def _work(self, steps: Steps[T], stop: Stop | None = None) -> T:
+        self._came = anyio.Event()
+        failure: Exception
+        async with anyio.create_task_group() as group:
+            if stop is not None:
+                group.start_soon(self._watch, stop)
+            try:
+                return await self._drive(steps, group)
+            except Exception as caught:
+                failure = caught  # out of the group, which would wrap it
+            finally:
+                group.cancel_scope.cancel()
+        raise failure
 
     async def _watch(self, stop: Stop) -> None:
         await stop.wait()
@@ -104,7 +106,7 @@ class AsyncDeliverer(Office[Any, Destination | AsyncDestination | ListDestinatio
     async def _call(self, job: Job) -> None:
         error: BaseException | None = Cancelled()
         try:
-            await _send.hand_over_async(id(self), self._desk.destinations[job.lane.name], job.deliveries, job.batched)
+            await _send.hand_over_async(self._desk.destinations[job.lane.name], job.deliveries, job.batched)
             error = None
         except Exception as caught:
             error = caught

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,14 +30,18 @@ class Deliverer(Office[Store, Destination | ListDestination]):
     def drain(self, now: int | None = None) -> Delivered:
         """Tries everything that may be tried now, in this thread, until nothing is left.
 
-        With ``now`` it is that instant all the time. Threads that drain take turns. A destination that drains the
-        deliverer that called it gets ``Delivered()`` at once: the outer ``drain`` goes on until nothing is left.
+        With ``now`` it is that instant all the time. While another thread is at work, or within a call of a
+        destination, it answers ``Delivered()`` at once: whoever is at work goes on until nothing is left.
         """
-        if id(self) in _send.inside.get():
-            return Delivered()
-        self._refuse_if_running()
-        with self._turns:
-            return self._drive(self._desk.drain(1, now), self._call)
+        self._again = True
+        done = Delivered()
+        while self._may_drain():
+            self._again = False
+            try:
+                done += self._drive(self._desk.drain(1, now), self._call)
+            finally:
+                self._at_work.release()
+        return done
 
     def run(self, stop: threading.Event, threads: int = 8) -> None:
         """Works as a worker of its own until ``stop`` is set, and then finishes what is under way.
@@ -44,17 +49,17 @@ class Deliverer(Office[Store, Destination | ListDestination]):
         With ``threads=0`` the calls are made in this thread, one after the other. It sleeps until something may be
         tried; ``stop`` is looked at every ``poll`` at least, and at once after ``wake()``.
         """
-        self._refuse_if_running()
-        with self._turns:
-            self._is_running = True
-            try:
-                if not threads:
-                    self._drive(self._desk.run(1, stop.is_set), self._call)
-                    return
-                with ThreadPoolExecutor(threads, thread_name_prefix="journeys-delivery") as pool:
-                    self._drive(self._desk.run(threads, stop.is_set), lambda job: self._submit(pool, job))
-            finally:
-                self._is_running = False
+        while not self._may_run():
+            time.sleep(0.01)  # somebody drains
+        try:
+            if not threads:
+                self._drive(self._desk.run(1, stop.is_set), self._call)
+                return
+            with ThreadPoolExecutor(threads, thread_name_prefix="journeys-delivery") as pool:
+                self._drive(self._desk.run(threads, stop.is_set), lambda job: self._submit(pool, job))
+        finally:
+            self._is_running = False
+            self._at_work.release()
 
     def dead_letters(self, after: str | DeadLetter | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         """Deliveries that were given up, by id; the next page is ``after`` the last one (D2)."""
@@ -84,7 +89,7 @@ class Deliverer(Office[Store, Destination | ListDestination]):
     def _call(self, job: Job) -> None:
         error: BaseException | None = Cancelled()
         try:
-            _send.hand_over(id(self), self._desk.destinations[job.lane.name], job.deliveries, job.batched)
+            _send.hand_over(self._desk.destinations[job.lane.name], job.deliveries, job.batched)
             error = None
         except Exception as caught:
             error = caught

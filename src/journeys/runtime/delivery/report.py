@@ -21,6 +21,15 @@ class Delivered:
     left_alone: int | None = 0
     next_try: int | None = None
 
+    def __add__(self, later: Delivered) -> Delivered:
+        """Both together, as it is after the later one."""
+        return attrs.evolve(
+            later,
+            delivered=self.delivered + later.delivered,
+            retried=self.retried + later.retried,
+            dead=self.dead + later.dead,
+        )
+
     @property
     def tried(self) -> int:
         """How many deliveries were tried."""

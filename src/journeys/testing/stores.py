@@ -1,0 +1,614 @@
+"""The conformance suite of stores: what the port promises, as tests that any store can inherit.
+
+    class TestMyStore(StoreConformance):
+        def make_store(self):
+            return MyStore(...)  # new and empty
+
+        def reopen(self, store):
+            store.close()
+            return MyStore(...)  # the same data
+
+It needs pytest and hypothesis, and nothing else of what the tests of this package need.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from journeys.errors import Conflict
+from journeys.ports import ChangeSet, Delivery, Loaded, Settled, StateChange, Store, Stored, TraceRow, Waiting
+from journeys.testing._store_machine import StoreMachine
+
+__all__ = ["StoreConformance"]
+
+WORKERS = 4
+
+
+def state(key: str, expected: int = 0, content: bytes | None = b"{}", **fields: Any) -> StateChange:
+    """A change of a profile's state."""
+    return StateChange(key=key, state=content, expected=expected, **fields)
+
+
+def delivery(number: int, **fields: Any) -> Delivery:
+    """A delivery of the user 1."""
+    given = {"destination": "mail", "call": "track", "body": b"{}", "at": 0, "profile": "1", "user_id": "1"}
+    return Delivery(id=f"d{number:06}", **(given | fields))
+
+
+def record(seq: int, at: int = 0, key: str = "u:1", **fields: Any) -> TraceRow:
+    """A record of the trace."""
+    given = {"journey": None, "instance": None, "kind": "step", "record": f"{key} {at} {seq}"}
+    return TraceRow(at=at, profile=key[2:], key=key, seq=seq, **(given | fields))
+
+
+def waiting(arrival: int, timestamp: int = 0, message_id: str = "", id_key: str = "u:1") -> Waiting:
+    """An input that waits."""
+    return Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}")
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """What the calls answer, or raise, when they are made at the same time."""
+    barrier = threading.Barrier(len(calls))
+
+    def call(each: Callable[[], Any]) -> Any:
+        barrier.wait()
+        try:
+            return each()
+        except Conflict as conflict:
+            return conflict
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(call, calls))
+
+
+def conflicts(answers: Sequence[Any]) -> int:
+    """How many of the answers are conflicts."""
+    return sum(isinstance(answer, Conflict) for answer in answers)
+
+
+def until_committed(store: Store, keys: Sequence[str], make: Callable[[Loaded], ChangeSet]) -> None:
+    """Loads and commits until nobody was faster: what a worker does."""
+    while True:
+        try:
+            store.commit(make(store.load(keys)))
+        except Conflict:
+            continue
+        return
+
+
+def increased(stored: Stored | None, key: str) -> StateChange:
+    """A profile whose state is a number that grows by one."""
+    if stored is None:
+        return state(key, content=b"1")
+    return state(key, stored.version, b"%d" % (int(stored.state) + 1))
+
+
+class StoreConformance:
+    """The tests. A subclass says how to make a store, and how to open one again.
+
+    ``examples`` random sequences of ``steps`` calls are compared with a model; a slow store may lower them, a nightly
+    run raise them.
+    """
+
+    examples = 30
+    steps = 30
+
+    def make_store(self) -> Store:
+        """A new, empty store."""
+        raise NotImplementedError
+
+    def reopen(self, store: Store) -> Store | None:
+        """The same store opened again, the given object closed; None where the data dies with the object."""
+        return None
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        """A store that is closed at the end."""
+        self._open = self.make_store()
+        yield self._open
+        self._open.close()
+
+    def again(self, store: Store) -> Store:
+        """The store after it was closed and opened; the test is over where that means nothing."""
+        opened = self.reopen(store)
+        if opened is None:
+            pytest.skip("this store lives as long as its object")
+        self._open = opened
+        return opened
+
+    def test_any_sequence_of_calls_is_answered_as_by_the_model(self) -> None:
+        """The heart of the suite: everything else here is what a sequence of calls cannot show, or names its reason."""
+
+        class Machine(StoreMachine):
+            make = staticmethod(self.make_store)
+            again = staticmethod(self.reopen)
+
+        checks = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Machine,
+            settings=settings(
+                max_examples=self.examples,
+                stateful_step_count=self.steps,
+                deadline=None,
+                suppress_health_check=checks,
+            ),
+        )
+
+    # commits
+
+    def test_an_empty_store_knows_nothing(self, store: Store) -> None:
+        """Every question has an answer before the first commit."""
+        assert store.load(["u:1"]) == Loaded({}, -1)
+        assert store.load([]).profiles == {}
+        assert store.next_due() is None
+        assert store.next_delivery() is None
+        assert list(store.trace()) == []
+        assert store.claim_deliveries(0, 9, worker="w", lease=1) == []
+        store.commit(ChangeSet())
+        assert set(store.figures().values()) == {0}
+
+    def test_a_commit_is_all_or_nothing(self, store: Store) -> None:
+        """One moved version and nothing of the change set happens."""
+        store.commit(ChangeSet(states=[state("u:1")], waiting=[waiting(1)]))
+        refused = ChangeSet(
+            states=[state("u:0"), state("u:1", 0), state("u:2")],
+            links={"a:1": "u:2"},
+            deliveries=[delivery(1)],
+            records=[record(1)],
+            waiting=[waiting(2)],
+            applied=[1],
+            counters={"late": 1},
+            notes={"file": "1"},
+            watermark=5,
+        )
+        before = store.figures()
+        with pytest.raises(Conflict):
+            store.commit(refused)
+        loaded = store.load(["u:0", "u:1", "u:2", "a:1"])
+        assert set(loaded.profiles) == {"u:1"}
+        assert loaded.links == {}
+        assert store.figures() == before
+        assert (store.counters(), store.notes(), store.watermark()) == ({}, {}, -1)
+
+    @pytest.mark.parametrize("expected", [-1, 1, 2, 4, 1 << 40])
+    def test_only_the_present_version_is_accepted(self, store: Store, expected: int) -> None:
+        """Neither an older one, nor one that is not there yet."""
+        store.commit(ChangeSet(states=[state("u:1")]))
+        version = store.load(["u:1"]).profiles["u:1"].version
+        store.commit(ChangeSet(states=[state("u:1", version)]))
+        present = store.load(["u:1"]).profiles["u:1"].version
+        if expected in (version, present):
+            expected += 100
+        with pytest.raises(Conflict):
+            store.commit(ChangeSet(states=[state("u:1", expected)]))
+        with pytest.raises(Conflict):
+            store.commit(ChangeSet(states=[state("u:9", expected)]))
+
+    def test_a_commit_whose_answer_was_lost_has_its_effect_once(self, store: Store) -> None:
+        """Whoever repeats it gets a conflict, and everything is there once."""
+        store.commit(ChangeSet(states=[state("u:1")]))
+        version = store.load(["u:1"]).profiles["u:1"].version
+        change = ChangeSet(states=[state("u:1", version)], deliveries=[delivery(1)], counters={"n": 1})
+        store.commit(change)
+        with pytest.raises(Conflict):
+            store.commit(change)
+        assert (store.figures()["outbox"], store.counters()) == (1, {"n": 1})
+
+    def test_who_slept_through_an_erasure_cannot_write(self, store: Store) -> None:
+        """A profile that is made again has versions that the erased one never had."""
+        store.commit(ChangeSet(states=[state("u:1")]))
+        slept = store.load(["u:1"]).profiles["u:1"].version
+        store.erase("u:1", shown_ids=["1"])
+        store.lift("u:1")
+        for _ in range(slept + 2):
+            loaded = store.load(["u:1"]).profiles.get("u:1")
+            store.commit(ChangeSet(states=[state("u:1", loaded.version if loaded else 0)]))
+            with pytest.raises(Conflict):
+                store.commit(ChangeSet(states=[state("u:1", slept)]))
+
+    def test_who_loaded_before_an_erasure_cannot_bring_the_profile_back(self, store: Store) -> None:
+        """Neither by making it nor by linking its id."""
+        store.erase("u:1", shown_ids=["1"])
+        store.erase("a:1", shown_ids=["1"])
+        for change in (ChangeSet(states=[state("u:1")]), ChangeSet(states=[state("u:2")], links={"a:1": "u:2"})):
+            with pytest.raises(Conflict):
+                store.commit(change)
+        assert store.load(["u:1", "u:2", "a:1"]).profiles == {}
+
+    def test_many_profiles_in_one_commit(self, store: Store) -> None:
+        """No limit of a database's parameters shows."""
+        keys = [f"u:{number}" for number in range(3000)]
+        store.commit(ChangeSet(states=[state(key) for key in keys], deliveries=[delivery(n) for n in range(3000)]))
+        loaded = store.load(keys)
+        assert loaded.profiles.keys() == set(keys)
+        changes = [state(key, loaded.profiles[key].version, None) for key in keys]
+        store.commit(ChangeSet(states=changes))
+        assert store.load(keys).profiles == {}
+
+    @pytest.mark.parametrize("text", ["é", "\U0001f600", "'\"\\", "%s ? :x $1", "\n\t\x01", "x" * 4096, " ", "ẞ"])
+    def test_ids_are_opaque(self, store: Store, text: str) -> None:
+        """Whatever a valid id may hold comes back as it was."""
+        key = f"u:{text}"
+        store.commit(
+            ChangeSet(
+                states=[state(key, due=1)],
+                links={f"a:{text}": key},
+                deliveries=[delivery(1, profile=text, user_id=text, order_key=f"{text} mail")],
+                records=[record(1, key=key, record=text)],
+                waiting=[waiting(1, message_id=text, id_key=key)],
+                notes={text: text},
+            )
+        )
+        assert store.load([f"a:{text}"]).profiles[f"a:{text}"].key == key
+        assert store.claim_due(1, 1, worker="w", now=0, lease=1) == store.walk(None, 1) == [key]
+        assert store.claim_deliveries(0, 1, worker="w", lease=1)[0].user_id == text
+        assert list(store.trace(profile=text)) == [text]
+        assert store.waiting(0, 1)[0].id_key == key
+        assert store.notes(text) == {text: text}
+        assert store.erase(key, shown_ids=[text]) == [f"a:{text}", key]
+        assert {**store.figures()} == dict.fromkeys(store.figures(), 0)
+
+    def test_long_ids_are_told_apart_at_their_end(self, store: Store) -> None:
+        """Also where an index holds only their beginning."""
+        keys = [f"u:{'é' * 2000}{end}" for end in "abc"]
+        store.commit(ChangeSet(states=[state(key) for key in keys]))
+        assert store.load(keys[1:]).profiles.keys() == set(keys[1:])
+        assert [store.walk(after, 1) for after in (None, *keys)] == [[keys[0]], [keys[1]], [keys[2]], []]
+
+    def test_texts_are_ordered_by_code_point(self, store: Store) -> None:
+        """Whatever the locale of the database."""
+        ids = ["B", "a", "Z", "é", "z", "\uffff", "\U00010000", "", "_", " "]
+        keys = [f"u:{each}" for each in ids]
+        store.commit(
+            ChangeSet(states=[state(key) for key in keys], waiting=[waiting(n, 1, m) for n, m in enumerate(ids)])
+        )
+        assert store.walk(None, 99) == sorted(keys)
+        assert [each.message_id for each in store.waiting(1, 99)] == sorted(ids)
+
+    # links (P2)
+
+    def test_links_are_followed_to_their_end(self, store: Store) -> None:
+        """A chain ends at its last profile, however it came about."""
+        store.commit(ChangeSet(states=[state("u:1")], links={"a:1": "u:1"}))
+        version = store.load(["a:1"]).profiles["a:1"].version
+        store.commit(ChangeSet(states=[state("u:1", version, None), state("u:2")], links={"u:1": "u:2"}))
+        loaded = store.load(["a:1", "u:1"])
+        assert loaded.links == {"a:1": "u:2", "u:1": "u:2"}
+        assert {stored.key for stored in loaded.profiles.values()} == {"u:2"}
+        store.commit(ChangeSet(links={"a:9": "u:1"}))
+        assert store.load(["a:9"]).links == {"a:9": "u:2"}
+
+    def test_an_id_is_linked_once(self, store: Store) -> None:
+        """Who comes second loads again (a shared device)."""
+        store.commit(ChangeSet(states=[state("u:1"), state("u:2")], links={"a:1": "u:1"}))
+        with pytest.raises(Conflict):
+            store.commit(ChangeSet(links={"a:1": "u:2"}))
+        store.commit(ChangeSet(links={"a:1": "u:1"}))
+
+    def test_a_link_and_a_new_profile_exclude_each_other(self, store: Store) -> None:
+        """Neither may leave a profile behind that no id leads to."""
+        for first in range(2):
+            pair = [
+                ChangeSet(states=[state(f"a:{first}")]),
+                ChangeSet(states=[state(f"u:{first}")], links={f"a:{first}": f"u:{first}"}),
+            ]
+            store.commit(pair.pop(first))
+            with pytest.raises(Conflict):
+                store.commit(pair.pop())
+
+    def test_of_a_link_and_a_new_profile_at_once_one_wins(self, store: Store) -> None:
+        """The same race, run."""
+        for n in range(15):
+            make = ChangeSet(states=[state(f"a:{n}")])
+            link = ChangeSet(states=[state(f"u:{n}")], links={f"a:{n}": f"u:{n}"})
+            answers = together(lambda make=make: store.commit(make), lambda link=link: store.commit(link))
+            assert conflicts(answers) == 1
+            loaded = store.load([f"a:{n}"])
+            assert ("a:" in loaded.profiles[f"a:{n}"].key) == (answers[0] is None)
+
+    # the watermark (T5)
+
+    def test_the_watermark_never_goes_back(self, store: Store) -> None:
+        """And a commit that was based on an earlier one is refused."""
+        store.commit(ChangeSet(watermark=5))
+        store.commit(ChangeSet(watermark=3))
+        assert store.watermark() == store.load([]).watermark == 5
+        store.commit(ChangeSet(read_watermark=5))
+        store.commit(ChangeSet(read_watermark=None))
+        with pytest.raises(Conflict):
+            store.commit(ChangeSet(read_watermark=4, watermark=9))
+        assert store.watermark() == 5
+
+    def test_nothing_of_before_appears_after_the_watermark_has_moved(self, store: Store) -> None:
+        """When the commit of a new watermark returns, whoever read the old one has committed or never will."""
+        stop = threading.Event()
+        numbers = itertools.count()
+
+        def work(name: int) -> None:
+            while not stop.is_set():
+                mark = store.load([]).watermark
+                row = record(next(numbers), at=mark + 1, key=f"u:{name}", record=str(mark))
+                try:
+                    store.commit(ChangeSet(records=[row], read_watermark=mark))
+                except Conflict:
+                    pass
+
+        def move() -> None:
+            try:
+                for mark in range(8):
+                    store.commit(ChangeSet(watermark=mark))
+                    seen[mark] = sum(int(each) < mark for each in store.trace())
+            finally:
+                stop.set()
+
+        seen: dict[int, int] = {}
+        together(move, *(lambda name=name: work(name) for name in range(WORKERS)))
+        assert seen == {mark: sum(int(each) < mark for each in store.trace()) for mark in range(8)}
+
+    # workers
+
+    def test_workers_who_change_one_profile_lose_nothing(self, store: Store) -> None:
+        """Conflicts are repeated, and every change is there."""
+        numbers = itertools.count()
+
+        def work() -> None:
+            for _ in range(10):
+                number = next(numbers)
+                until_committed(
+                    store,
+                    ["u:1"],
+                    lambda loaded, number=number: ChangeSet(
+                        states=[increased(loaded.profiles.get("u:1"), "u:1")],
+                        deliveries=[delivery(number)],
+                        counters={"n": 1},
+                    ),
+                )
+
+        together(*[work] * WORKERS)
+        assert store.load(["u:1"]).profiles["u:1"].state == b"%d" % (10 * WORKERS)
+        sent = store.claim_deliveries(0, 999, worker="w", lease=1)
+        assert len({each.id for each in sent}) == len(sent) == 10 * WORKERS
+        assert store.counters() == {"n": 10 * WORKERS}
+
+    def test_workers_who_change_the_same_profiles_do_not_block_each_other(self, store: Store) -> None:
+        """Whatever the order in which they name them."""
+        keys = [f"u:{n}" for n in range(6)]
+
+        def work(shift: int) -> None:
+            mine = keys[shift:] + keys[:shift]
+            for turn in range(8):
+                some = mine[turn % 3 :: 2]
+
+                def make(loaded: Loaded, some: Sequence[str] = some) -> ChangeSet:
+                    changes = [increased(loaded.profiles.get(key), key) for key in some]
+                    return ChangeSet(states=changes, counters={"n": len(some), "z": 1}, notes={"a": "", "b": ""})
+
+                until_committed(store, some, make)
+
+        together(*(lambda shift=shift: work(shift) for shift in range(WORKERS)))
+        loaded = store.load(keys)
+        assert sum(int(stored.state) for stored in loaded.profiles.values()) == store.counters()["n"]
+
+    def test_of_many_who_make_one_profile_one_does(self, store: Store) -> None:
+        """The others get a conflict."""
+        for n in range(10):
+            change = ChangeSet(states=[state(f"u:{n}"), state(f"u:x{n}")], deliveries=[delivery(n)])
+            answers = together(*[lambda change=change: store.commit(change)] * WORKERS)
+            assert conflicts(answers) == WORKERS - 1
+        assert store.figures()["outbox"] == 10
+
+    def test_due_profiles_are_claimed_by_one_worker(self, store: Store) -> None:
+        """Until the lease ends, or a commit ends it."""
+        store.commit(ChangeSet(states=[state(f"u:{n}", due=n) for n in range(40)]))
+
+        def claim(worker: str) -> list[str]:
+            claimed: list[str] = []
+            while some := store.claim_due(99, 3, worker=worker, now=0, lease=10):
+                loaded = store.load(some).profiles
+                store.commit(ChangeSet(states=[state(key, loaded[key].version) for key in some]))
+                claimed += some
+            return claimed
+
+        claimed = together(*(lambda name=name: claim(name) for name in "abcd"))
+        assert sorted(itertools.chain(*claimed)) == sorted(f"u:{n}" for n in range(40))
+        assert store.next_due() is None
+
+    def test_a_lease_ends_by_time_or_by_a_commit(self, store: Store) -> None:
+        """A dead worker's profiles move on."""
+        store.commit(ChangeSet(states=[state("u:1", due=5)]))
+        claim = {"until": 5, "limit": 9, "lease": 10}
+        assert store.claim_due(**claim, worker="dead", now=100) == ["u:1"]
+        assert store.claim_due(**claim, worker="other", now=109) == []
+        assert store.claim_due(**claim, worker="dead", now=109) == ["u:1"]
+        assert store.claim_due(**claim, worker="other", now=118) == []
+        assert store.claim_due(**claim, worker="other", now=119) == ["u:1"]
+        version = store.load(["u:1"]).profiles["u:1"].version
+        store.commit(ChangeSet(states=[state("u:1", version, due=5)]))
+        assert store.claim_due(**claim, worker="third", now=120) == ["u:1"]
+        assert store.claim_due(4, 9, worker="third", now=200, lease=10) == []
+
+    # deliveries (D)
+
+    def test_a_delivery_keeps_every_field(self, store: Store) -> None:
+        """The same bytes on every try (D3)."""
+        full = delivery(
+            1,
+            call="mapped",
+            body=bytes(range(256)),
+            at=1 << 50,
+            anonymous_id="a",
+            journey="cart",
+            version=7,
+            instance="i",
+            step="nudge",
+            source="vip",
+            order_key="i mail",
+        )
+        store.commit(ChangeSet(deliveries=[full, delivery(2, user_id=None)]))
+        assert store.claim_deliveries(0, 9, worker="w", lease=1) == [full, delivery(2, user_id=None)]
+
+    def test_deliveries_are_claimed_by_one_worker_and_in_order(self, store: Store) -> None:
+        """What reaches a destination under one order key is in the order of the commits, whoever sends it (D4)."""
+        count = 60
+        keys = [f"key {n % 5}" for n in range(count)]
+        for start in range(0, count, 6):
+            store.commit(ChangeSet(deliveries=[delivery(n, order_key=keys[n]) for n in range(start, start + 6)]))
+        sent: list[int] = []
+        lock = threading.Lock()
+
+        def work(worker: str) -> None:
+            for turn in range(10_000):
+                claimed = store.claim_deliveries(turn, 3, worker=worker, lease=1 << 40)
+                if not claimed and store.next_delivery() is None:
+                    return
+                for each in claimed:
+                    retried = each.attempt == 1 and int(each.id[1:]) % 7 == 0
+                    if not retried:
+                        with lock:
+                            sent.append(int(each.id[1:]))
+                    outcome = Settled(delivery_id=each.id, outcome="retry" if retried else "done", at=0, retry_at=0)
+                    store.settle([outcome], worker=worker)
+
+        together(*(lambda name=name: work(name) for name in "abcd"))
+        assert sorted(sent) == list(range(count))
+        for key in set(keys):
+            mine = [n for n in sent if keys[n] == key]
+            assert mine == sorted(mine)
+
+    def test_what_waits_for_a_retry_blocks_its_order_and_a_dead_letter_does_not(self, store: Store) -> None:
+        """The next starts when the one before has succeeded or was given up (D4)."""
+        store.commit(ChangeSet(deliveries=[delivery(n, order_key="one") for n in (1, 2)] + [delivery(3)]))
+
+        def claim(now: int) -> list[str]:
+            return [each.id for each in store.claim_deliveries(now, 9, worker="w", lease=5)]
+
+        assert claim(0) == ["d000001", "d000003"]
+        store.settle([Settled(delivery_id="d000001", outcome="retry", at=0, retry_at=50)], worker="w")
+        assert claim(1) == []
+        assert store.next_delivery() == 5  # the lease of the third
+        store.settle([Settled(delivery_id="d000003", outcome="done", at=0)], worker="w")
+        assert store.next_delivery() == 50
+        assert claim(49) == []
+        assert claim(50) == ["d000001"]
+        store.settle([Settled(delivery_id="d000001", outcome="dead", at=51, error="no\0 \ud800!")], worker="w")
+        assert claim(51) == ["d000002"]
+        (letter,) = store.dead_letters()
+        assert (letter.delivery.attempt, letter.at) == (2, 51)
+        assert letter.error.startswith("no") and letter.error.endswith("!")
+
+    def test_a_lease_that_passed_on_is_left_alone(self, store: Store) -> None:
+        """A worker that comes back late settles nothing of another's."""
+        store.commit(ChangeSet(deliveries=[delivery(1)]))
+        assert store.claim_deliveries(0, 1, worker="late", lease=10)
+        assert store.claim_deliveries(9, 1, worker="other", lease=10) == []
+        (again,) = store.claim_deliveries(10, 1, worker="other", lease=10)
+        assert again.attempt == 2
+        store.settle([Settled(delivery_id="d000001", outcome="done", at=11)], worker="late")
+        assert store.figures()["outbox"] == 1
+        store.settle([Settled(delivery_id="d000001", outcome="done", at=11)], worker="other")
+        assert store.next_delivery() is None
+
+    def test_dead_letters_are_listed_page_by_page_and_sent_again(self, store: Store) -> None:
+        """With the same id and bytes, and with tries from 1."""
+        store.commit(ChangeSet(deliveries=[delivery(n, body=b"%d" % n) for n in range(5)]))
+        claimed = store.claim_deliveries(0, 9, worker="w", lease=9)
+        store.settle([Settled(delivery_id=d.id, outcome="dead", at=1, error="gone") for d in claimed], worker="w")
+        first = store.dead_letters(limit=2)
+        rest = store.dead_letters(first[-1].delivery.id)
+        assert [letter.delivery for letter in (*first, *rest)] == list(claimed)
+        assert store.resend(["d000003", "d000001", "d000001", "unknown"]) == 2
+        assert store.claim_deliveries(0, 9, worker="v", lease=9) == [claimed[1], claimed[3]]
+        assert store.figures()["dead"] == 3
+
+    # the trace
+
+    def test_a_long_trace_comes_in_order(self, store: Store) -> None:
+        """Over any number of pages, with ties, and narrowed."""
+        rows = [
+            record(n, at=n * 7 % 5, key=("u:1", "a:1", "u:2")[n % 3], journey=f"j{n % 2}", instance=f"i{n % 4}")
+            for n in range(2500)
+        ]
+        for start in range(0, 2500, 500):
+            store.commit(ChangeSet(records=rows[start : start + 500]))
+        rows.sort(key=lambda row: (row.at, row.profile, row.key, row.seq))
+        assert list(store.trace()) == [row.record for row in rows]
+        assert list(store.trace(profile="1")) == [row.record for row in rows if row.profile == "1"]
+        assert list(store.trace(instance="i1")) == [row.record for row in rows if row.instance == "i1"]
+        narrowed = [row.record for row in rows if row.profile == "2" and row.journey == "j1" and row.instance == "i3"]
+        assert list(store.trace(profile="2", journey="j1", instance="i3")) == narrowed
+        store.commit(ChangeSet(records=[record(3000, at=9, key="u:2")]))
+        assert list(store.trace(profile="2"))[-1] == "u:2 9 3000"
+
+    def test_a_trace_may_be_read_while_others_write(self, store: Store) -> None:
+        """What was there before is there, in order."""
+        rows = [record(n, at=n) for n in range(1500)]
+        store.commit(ChangeSet(records=rows))
+        reading = store.trace()
+        seen = [next(reading)]
+        store.commit(ChangeSet(states=[state("u:1")], records=[record(9999, at=9999)]))
+        seen += reading
+        assert [each for each in seen if "9999" not in each] == [row.record for row in rows]
+
+    # forgetting (V6)
+
+    def test_erasing_spares_the_namesake(self, store: Store) -> None:
+        """A user and an anonymous visitor may have one id: each is erased alone."""
+        store.commit(
+            ChangeSet(
+                states=[state("u:1"), state("a:1")],
+                deliveries=[delivery(1), delivery(2, user_id=None, anonymous_id="1")],
+                records=[record(1, key="u:1"), record(1, key="a:1")],
+                waiting=[waiting(1, id_key="u:1"), waiting(2, id_key="a:1")],
+            )
+        )
+        assert store.erase("u:1", shown_ids=["1"]) == ["u:1"]
+        assert store.load(["u:1", "a:1"]).erased == {"u:1"}
+        assert store.load(["u:1", "a:1"]).profiles.keys() == {"a:1"}
+        assert list(store.trace()) == ["a:1 0 1"]
+        assert [each.id_key for each in store.waiting(9, 9)] == ["a:1"]
+        assert [each.id for each in store.claim_deliveries(0, 9, worker="w", lease=1)] == ["d000002"]
+
+    def test_erasing_frees_those_that_came_behind(self, store: Store) -> None:
+        """An order that two profiles share goes on."""
+        store.commit(ChangeSet(deliveries=[delivery(1, order_key="k"), delivery(2, order_key="k", user_id="2")]))
+        assert len(store.claim_deliveries(0, 9, worker="w", lease=9)) == 1
+        store.erase("u:1", shown_ids=["1"])
+        assert [each.id for each in store.claim_deliveries(1, 9, worker="w", lease=1)] == ["d000002"]
+
+    # durability
+
+    def test_what_was_committed_is_there_after_reopening(self, store: Store) -> None:
+        """Profiles, links, leases, deliveries, the trace, waiting inputs, numbers, texts, the watermark, erasures."""
+        store.commit(
+            ChangeSet(
+                states=[state("u:1", due=1, live=2), state("u:2")],
+                links={"a:1": "u:1"},
+                deliveries=[delivery(n) for n in range(3)],
+                records=[record(n, instance="i") for n in range(3)],
+                waiting=[waiting(3, 3)],
+                counters={"late": 4},
+                notes={"file": "5"},
+                watermark=6,
+            )
+        )
+        assert store.claim_due(1, 1, worker="w", now=0, lease=10) == ["u:1"]
+        assert len(store.claim_deliveries(0, 2, worker="w", lease=10)) == 2
+        store.settle([Settled(delivery_id="d000000", outcome="dead", at=1, error="no")], worker="w")
+        store.erase("u:2", shown_ids=["2"])
+        before = (store.load(["u:1", "a:1", "u:2"]), store.figures(), list(store.trace()), store.dead_letters())
+        store = self.again(store)
+        assert (store.load(["u:1", "a:1", "u:2"]), store.figures(), list(store.trace()), store.dead_letters()) == before
+        assert (store.counters(), store.notes(), store.watermark()) == ({"late": 4}, {"file": "5"}, 6)
+        assert [each.arrival for each in store.waiting(9, 9)] == [3]
+        assert list(store.trace(instance="i")) == ["u:1 0 0", "u:1 0 1", "u:1 0 2"]
+        assert store.claim_due(1, 1, worker="other", now=9, lease=10) == []
+        assert [each.id for each in store.claim_deliveries(9, 9, worker="other", lease=1)] == ["d000002"]
+        assert store.lift("u:2")
