@@ -7,6 +7,7 @@ import ipaddress
 import os
 import secrets
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -65,8 +66,6 @@ def run_serve(options: argparse.Namespace) -> int:
         app = create_app(evaluator, write_keys=keys or None, read_token=token)
         config = uvicorn.Config(
             app,
-            host=options.host,
-            port=options.port,
             log_level="warning",
             access_log=False,  # the paths of the read side have ids
             server_header=False,
@@ -75,15 +74,29 @@ def run_serve(options: argparse.Namespace) -> int:
         )
         # uvicorn stops at SIGTERM, and then raises it again for whoever was there before: there is more to end
         before = signal.signal(signal.SIGTERM, lambda *_: None)
-        socket = config.bind_socket()
-        host, port = socket.getsockname()[:2]
+        listener = _listener(options.host, options.port)
+        host, port = listener.getsockname()[:2]
         print(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}", file=sys.stderr, flush=True)
         if options.dev:
             print(f"anyone on this machine may write; read token: {token}", file=sys.stderr, flush=True)
         with running(evaluator):
-            uvicorn.Server(config).run(sockets=[socket])
+            uvicorn.Server(config).run(sockets=[listener])
     signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket that is bound. It names its protocol: asyncio sends small answers at once only where it says TCP."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        raise Failure(f"cannot listen on {host}:{port}: {error}") from None
+    return listener
 
 
 def _check_loopback(host: str) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from journeys._time import Duration
+from journeys._time import DAY, MAX, Duration, to_datetime
 from journeys.model import entries as e
 from journeys.model import steps as m
 from journeys.model.journey import Journey
@@ -56,6 +56,7 @@ class _SpaceCompiler:
         self._outputs()
         self._routes()
         plan.longest_wait = _longest_wait(space)
+        plan.last_moment = to_datetime(max(MAX - plan.longest_wait - 2 * DAY, 0))
 
     def _outputs(self) -> None:
         space, plan = self.plan.space, self.plan

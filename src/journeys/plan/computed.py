@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from journeys.plan.conditions import Computed, Filters, Window, filters_until, from_entry, passes
-from journeys.plan.features import Cell, Entries, Feature, total_of
+from journeys.plan.features import Cell, Entries, Feature, exact_sum, total_of
 from journeys.plan.values import ABSENT, compact, identity, normal
 
 Fold = Callable[[Sequence[Any]], Any]
@@ -62,13 +61,9 @@ def total(values: Sequence[Any]) -> Any:
     """The exact sum, rounded once."""
     if not values:
         return ABSENT
-    if all(type(value) is int for value in values):
-        return sum(values)
-    try:
-        result = math.fsum(values)
-    except OverflowError:
-        return ABSENT
-    return result if math.isfinite(result) else ABSENT
+    return exact_sum(
+        sum(each for each in values if type(each) is int), [each for each in values if type(each) is float]
+    )
 
 
 def quotient(value: Any, count: int) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from journeys._time import Duration
@@ -202,6 +203,10 @@ def _add_partial(cell: Cell, value: float) -> None:
     for partial in cell[2:]:
         small, large = sorted((value, partial), key=abs)
         total = large + small
+        if math.isinf(total):  # floats that large are whole numbers
+            cell[1] += int(large) + int(small)
+            value = 0.0
+            continue
         rest = small - (total - large)
         if rest:
             partials.append(rest)
@@ -212,13 +217,22 @@ def _add_partial(cell: Cell, value: float) -> None:
 def total_of(cell: Cell) -> Any:
     """The sum of a ``Total`` cell, ABSENT if it is beyond what a float can hold."""
     _, whole, *partials = cell
-    if not partials:
+    return exact_sum(whole, partials)
+
+
+def exact_sum(whole: int, floats: Sequence[float]) -> Any:
+    """A whole number plus floats, exactly, rounded once; ABSENT if it is beyond what a float can hold."""
+    if not floats:
         return whole
     try:
-        total = math.fsum([*partials, whole])
+        if -(1 << 53) <= whole <= 1 << 53:
+            return math.fsum([*floats, whole])
+    except OverflowError:  # the sum may be finite, though a part of it is not
+        pass
+    try:
+        return float(whole + sum(map(Fraction, floats)))
     except OverflowError:
         return ABSENT
-    return total if math.isfinite(total) else ABSENT
 
 
 class Extreme(Feature):

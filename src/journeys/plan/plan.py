@@ -7,7 +7,7 @@ from datetime import time
 from hashlib import blake2b
 from typing import Any
 
-from journeys._time import Duration
+from journeys._time import EPOCH, Duration
 from journeys.model import steps as m
 from journeys.model.journey import Journey
 from journeys.model.space import Space
@@ -287,6 +287,8 @@ class Plan:
         #: whether any step, or any entry, waits for a condition
         self.waits_for_conditions = False
         self.longest_wait = 0
+        #: a call that happened later is looked at closely: not every wait might end within year 9999 (T1)
+        self.last_moment = EPOCH
         self.dedupe_window = space.settings.dedupe_window
         self.retention = space.settings.retention
         marks = self.retention.marks

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import heapq
 import itertools
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from heapq import heappush
 from typing import Any
 
-from journeys._time import DAY, EPOCH, MAX, of_datetime, to_datetime
+from journeys._time import EPOCH, of_datetime, to_datetime
 from journeys.engine import _advance
 from journeys.engine._advance import Engine, write_traits
 from journeys.engine._effects import Effects
@@ -30,6 +31,8 @@ from journeys.runtime._calls import ACCEPTED, DUPLICATE, LATE, Answer
 _ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE: DUPLICATE}
 _ACCEPTED, _LATE = _advance.ACCEPTED, _advance.LATE
 _SAFE = 1 << 62
+#: newer Pythons read 24:00 as the next midnight, which is no instant here (T1)
+_READS_24 = sys.version_info >= (3, 13)
 #: a call of the plain form carries less text than this
 _PLAIN_CALL = 500 * 1000
 _FULL = Answer("rejected", "too_many_events", "a condition would have to remember more than max_remembered_events")
@@ -58,7 +61,7 @@ class Processor:
         #: (T5); -1 while there is none
         self.watermark = -1
         #: the greatest timestamp of a valid call so far: a replay's watermark follows it (T8)
-        self.latest = -1
+        self._latest = EPOCH
         self._queue: list[tuple[int, int, ProfileState]] = []
         self._count = itertools.count()
         #: (timestamp, message id, arrival, call) that wait for the watermark (T8)
@@ -69,6 +72,15 @@ class Processor:
         self.touched: set[ProfileState] | None = None
         self.new_links: dict[str, str] = {}
         self.gone: dict[str, int] = {}
+
+    @property
+    def latest(self) -> int:
+        """The greatest timestamp of a valid call so far, as an instant; 0 before the first."""
+        return of_datetime(self._latest)
+
+    @latest.setter
+    def latest(self, instant: int) -> None:
+        self._latest = to_datetime(instant)
 
     def use(self, plan: Plan) -> None:
         """Goes on under another plan."""
@@ -87,6 +99,10 @@ class Processor:
 
     def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
         """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
+        return self.feed_batch((call,), received, live)[0]
+
+    def _feed_closely(self, call: Any, received: int | None, live: bool) -> Answer:
+        """Looks at everything that a call may hold."""
         try:
             kind = call["type"]
             if kind == "track":
@@ -102,20 +118,18 @@ class Processor:
             return _calls.rejected(error)
 
     def feed_batch(self, calls: Sequence[Any], received: int | None = None, live: bool = False) -> list[Answer]:
-        """Applies many calls; the same as ``feed`` of each, and faster for calls of the plain form."""
+        """Applies calls. Those of the plain form, nearly all, need no closer look."""
         plan = self.plan
         if plan.may_be_late or plan.makes_profiles or self.erased or plan.limits.max_payload_bytes < _PLAIN_CALL:
-            return [self.feed(call, received, live) for call in calls]
+            return [self._feed_closely(call, received, live) for call in calls]
         answers: list[Answer] = []
         add = answers.append
         routes, states, links, known = plan.routes, self.states, self.links, self._known
         parse, epoch, utc, event = datetime.fromisoformat, EPOCH, UTC, self.engine.event
         watermark, queue, count, touched = self.watermark, self._queue, self._count, self.touched
-        latest = to_datetime(max(self.latest, 0))
-        last = MAX - plan.longest_wait - 2 * DAY
+        latest, last = self._latest, plan.last_moment
         if live and received is not None:
-            last = min(last, received + plan.settings.max_clock_skew.micros)
-        last_moment = to_datetime(last)
+            last = min(last, to_datetime(received + plan.settings.max_clock_skew.micros))
         unwanted = 0
         for call in calls:
             try:
@@ -128,13 +142,14 @@ class Processor:
                     or not user_id.isprintable()
                     or not 0 < len(user_id) < 4097
                     or moment.tzinfo is not utc
+                    or (_READS_24 and text[11:13] == "24")
                     or moment < epoch
                     or text[10] != "T"
                     or (live and ("sentAt" in call or "originalTimestamp" in call))
                 ):
                     raise ValueError
                 if moment > latest:
-                    if moment > last_moment:
+                    if moment > last:
                         raise ValueError
                     latest = moment
                 if name in known:  # and nobody wants it
@@ -162,12 +177,12 @@ class Processor:
                 if len(properties) > 500 or not "".join(properties).isascii():
                     raise ValueError
             except (KeyError, TypeError, ValueError, IndexError):
-                self.latest = max(self.latest, of_datetime(latest))
-                answer = self.feed(call, received, live)
-                latest = to_datetime(max(self.latest, 0))
-                if answer is ACCEPTED and type(name := call.get("event")) is str and name not in routes:
-                    if len(known) < 10_000:
-                        known.add(name)
+                self._latest = latest
+                answer = self._feed_closely(call, received, live)
+                latest = self._latest
+                name = call.get("event") if answer is ACCEPTED else None
+                if type(name) is str and name not in routes and len(known) < 10_000:
+                    known.add(name)
                 add(answer)
                 continue
             since = moment - epoch
@@ -197,8 +212,7 @@ class Processor:
             add(ACCEPTED if outcome is _ACCEPTED else LATE)
         if unwanted:
             self.effects.counters["unwanted"] += unwanted
-        if calls:
-            self.latest = max(self.latest, of_datetime(latest) if latest > epoch else -1)
+        self._latest = latest
         return answers
 
     def _refused(self, outcome: str) -> Answer:

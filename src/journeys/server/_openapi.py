@@ -11,20 +11,22 @@ from journeys.server._read import MAX_AFTER, MAX_PAGE, PAGE
 
 Json = dict[str, Any]
 
+_TEXT: Json = {"type": "string", "minLength": 1, "maxLength": 4096}
 _ID: Json = {
     "description": "Opaque text; whole numbers are taken as decimal text.",
-    "anyOf": [{"type": "string", "minLength": 1, "maxLength": 4096, "pattern": "^[^\\u0000]*$"}, {"type": "integer"}],
+    "anyOf": [_TEXT | {"pattern": "^[^\\u0000]*$"}, {"type": "integer"}],
 }
+_ID_OR_NULL: Json = {"anyOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}]}
 _OBJECT: Json = {"type": ["object", "null"]}
-_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 4096}
 _INSTANT: Json = {
     "type": ["string", "null"],
     "format": "date-time",
-    "description": "ISO 8601 with an offset or Z, from 1970 on.",
+    # from 1970 on, and nothing of what RFC 3339 allows besides
+    "pattern": r"^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9:]{8}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$",
 }
 _COMMON: Json = {
-    "userId": {"$ref": "#/components/schemas/Id"},
-    "anonymousId": {"$ref": "#/components/schemas/Id"},
+    "userId": _ID_OR_NULL,
+    "anonymousId": _ID_OR_NULL,
     "messageId": {
         "type": ["string", "null"],
         "maxLength": 4096,
@@ -36,9 +38,16 @@ _COMMON: Json = {
     "context": {"description": "Taken and not looked at."},
     "integrations": {"description": "Taken and not looked at."},
 }
-_WHO: Json = {"anyOf": [{"required": ["userId"]}, {"required": ["anonymousId"]}]}
+
+
+def _needs(*fields: str) -> Json:
+    """These ids are there, and not null."""
+    return {"required": list(fields), "properties": {each: {"$ref": "#/components/schemas/Id"} for each in fields}}
+
+
+_WHO: Json = {"anyOf": [_needs("userId"), _needs("anonymousId")]}
 _CONTENT: dict[str, tuple[str, Json, list[str]]] = {
-    "track": ("Something that a person did.", {"event": _NAME, "properties": _OBJECT}, ["event"]),
+    "track": ("Something that a person did.", {"event": _TEXT, "properties": _OBJECT}, ["event"]),
     "identify": ("Who a person is.", {"traits": _OBJECT}, []),
     "page": ("A page that a person saw.", {"name": {"type": ["string", "null"]}, "properties": _OBJECT}, []),
     "screen": ("A screen that a person saw.", {"name": {"type": ["string", "null"]}, "properties": _OBJECT}, []),
@@ -49,7 +58,7 @@ _CONTENT: dict[str, tuple[str, Json, list[str]]] = {
     ),
     "alias": (
         "Two ids are one person.",
-        {"previousId": {"$ref": "#/components/schemas/Id"}},
+        _needs("previousId", "userId")["properties"],
         ["previousId", "userId"],
     ),
 }
@@ -228,8 +237,9 @@ def _call(kind: str) -> Json:
         "type": "object",
         "description": text,
         "properties": {"type": {"const": kind}, **_COMMON, **fields},
-        "required": required,
     }
+    if required:
+        made["required"] = required
     return made if "userId" in required else made | _WHO
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import attrs
 
 from journeys._time import parse_instant
-from journeys.runtime._calls import Answer
+from journeys.errors import InvalidCall
+from journeys.runtime._calls import Answer, message_id_of
 from journeys.server._answers import Refused
 
 #: the paths that take one call, each of its own type, and those that take a batch
@@ -52,10 +54,14 @@ def one_call(document: Any, kind: str) -> Calls:
     """The call in the body of ``/v1/track`` and its like; the path says its type."""
     if not isinstance(document, Mapping):
         raise Refused(400, "no_object", f"expected a {kind} call as an object")
-    given = document.get("type")
-    if given is not None and given != kind:
+    if document.get("type", kind) != kind:
         raise Refused(400, "wrong_type", f"/v1/{kind} takes {kind} calls; others go to their own paths or to /v1/batch")
-    return Calls((_prepared(document, None) | {"type": kind},), (0,))
+    call = _prepared(document, None) | {"type": kind}
+    try:
+        _check(call)
+    except InvalidCall as error:
+        raise Refused(400, error.reason, str(error)) from None
+    return Calls((call,), (0,))
 
 
 def many_calls(document: Any, size: int, limit: int) -> Calls:
@@ -70,12 +76,24 @@ def many_calls(document: Any, size: int, limit: int) -> Calls:
         _check_instant(sent_at)
     calls, places, rejected = [], [], []
     for place, call in enumerate(batch):
-        if size > limit and len(_measure(call).encode()) > limit:
-            rejected.append(Rejection(place, "too_large", f"the call has more than {limit} bytes"))
+        try:
+            if size > limit and len(_measure(call).encode()) > limit:
+                raise InvalidCall("too_large", f"the call has more than {limit} bytes")
+            _check(call)
+        except InvalidCall as error:
+            rejected.append(Rejection(place, error.reason, str(error)))
             continue
         calls.append(_prepared(call, sent_at) if isinstance(call, dict) else call)
         places.append(place)
     return Calls(calls, places, rejected)
+
+
+def _check(call: Any) -> None:
+    """What the evaluator does not look at if nothing names the event (O7), and is no valid call all the same (O5)."""
+    if isinstance(call, dict) and call.get("type") == "track":
+        message_id_of(call)
+        if not isinstance(call.get("properties"), (dict, NoneType)):
+            raise InvalidCall("wrong_properties", "properties must be an object")
 
 
 def _check_instant(value: Any) -> None:

@@ -15,80 +15,30 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from journeys.errors import Conflict
-from journeys.ports import ChangeSet, Delivery, Loaded, Settled, StateChange, Store, Stored, TraceRow, Waiting
+from journeys.ports import ChangeSet, Loaded, Settled, Store
 from journeys.testing._store_machine import StoreMachine
+from journeys.testing._store_parts import (
+    conflicts,
+    delivery,
+    increased,
+    record,
+    state,
+    together,
+    until_committed,
+    waiting,
+)
 
 __all__ = ["StoreConformance"]
 
 WORKERS = 4
-
-
-def state(key: str, expected: int = 0, content: bytes | None = b"{}", **fields: Any) -> StateChange:
-    """A change of a profile's state."""
-    return StateChange(key=key, state=content, expected=expected, **fields)
-
-
-def delivery(number: int, **fields: Any) -> Delivery:
-    """A delivery of the user 1."""
-    given = {"destination": "mail", "call": "track", "body": b"{}", "at": 0, "profile": "1", "user_id": "1"}
-    return Delivery(id=f"d{number:06}", **(given | fields))
-
-
-def record(seq: int, at: int = 0, key: str = "u:1", **fields: Any) -> TraceRow:
-    """A record of the trace."""
-    given = {"journey": None, "instance": None, "kind": "step", "record": f"{key} {at} {seq}"}
-    return TraceRow(at=at, profile=key[2:], key=key, seq=seq, **(given | fields))
-
-
-def waiting(arrival: int, timestamp: int = 0, message_id: str = "", id_key: str = "u:1") -> Waiting:
-    """An input that waits."""
-    return Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}")
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """What the calls answer, or raise, when they are made at the same time."""
-    barrier = threading.Barrier(len(calls))
-
-    def call(each: Callable[[], Any]) -> Any:
-        barrier.wait()
-        try:
-            return each()
-        except Conflict as conflict:
-            return conflict
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(call, calls))
-
-
-def conflicts(answers: Sequence[Any]) -> int:
-    """How many of the answers are conflicts."""
-    return sum(isinstance(answer, Conflict) for answer in answers)
-
-
-def until_committed(store: Store, keys: Sequence[str], make: Callable[[Loaded], ChangeSet]) -> None:
-    """Loads and commits until nobody was faster: what a worker does."""
-    while True:
-        try:
-            store.commit(make(store.load(keys)))
-        except Conflict:
-            continue
-        return
-
-
-def increased(stored: Stored | None, key: str) -> StateChange:
-    """A profile whose state is a number that grows by one."""
-    if stored is None:
-        return state(key, content=b"1")
-    return state(key, stored.version, b"%d" % (int(stored.state) + 1))
 
 
 class StoreConformance:
@@ -132,7 +82,7 @@ class StoreConformance:
             again = staticmethod(self.reopen)
 
         checks = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Machine,
             settings=settings(
                 max_examples=self.examples,
@@ -309,7 +259,7 @@ class StoreConformance:
         for n in range(15):
             make = ChangeSet(states=[state(f"a:{n}")])
             link = ChangeSet(states=[state(f"u:{n}")], links={f"a:{n}": f"u:{n}"})
-            answers = together(lambda make=make: store.commit(make), lambda link=link: store.commit(link))
+            answers = together(partial(store.commit, make), partial(store.commit, link))
             assert conflicts(answers) == 1
             loaded = store.load([f"a:{n}"])
             assert ("a:" in loaded.profiles[f"a:{n}"].key) == (answers[0] is None)
@@ -350,7 +300,7 @@ class StoreConformance:
                 stop.set()
 
         seen: dict[int, int] = {}
-        together(move, *(lambda name=name: work(name) for name in range(WORKERS)))
+        together(move, *(partial(work, name) for name in range(WORKERS)))
         assert seen == {mark: sum(int(each) < mark for each in store.trace()) for mark in range(8)}
 
     # workers
@@ -359,18 +309,13 @@ class StoreConformance:
         """Conflicts are repeated, and every change is there."""
         numbers = itertools.count()
 
+        def change(number: int, loaded: Loaded) -> ChangeSet:
+            states = [increased(loaded.profiles.get("u:1"), "u:1")]
+            return ChangeSet(states=states, deliveries=[delivery(number)], counters={"n": 1})
+
         def work() -> None:
             for _ in range(10):
-                number = next(numbers)
-                until_committed(
-                    store,
-                    ["u:1"],
-                    lambda loaded, number=number: ChangeSet(
-                        states=[increased(loaded.profiles.get("u:1"), "u:1")],
-                        deliveries=[delivery(number)],
-                        counters={"n": 1},
-                    ),
-                )
+                until_committed(store, ["u:1"], partial(change, next(numbers)))
 
         together(*[work] * WORKERS)
         assert store.load(["u:1"]).profiles["u:1"].state == b"%d" % (10 * WORKERS)
@@ -382,18 +327,17 @@ class StoreConformance:
         """Whatever the order in which they name them."""
         keys = [f"u:{n}" for n in range(6)]
 
+        def change(some: Sequence[str], loaded: Loaded) -> ChangeSet:
+            states = [increased(loaded.profiles.get(key), key) for key in some]
+            return ChangeSet(states=states, counters={"n": len(some), "z": 1}, notes={"a": "", "b": ""})
+
         def work(shift: int) -> None:
             mine = keys[shift:] + keys[:shift]
             for turn in range(8):
                 some = mine[turn % 3 :: 2]
+                until_committed(store, some, partial(change, some))
 
-                def make(loaded: Loaded, some: Sequence[str] = some) -> ChangeSet:
-                    changes = [increased(loaded.profiles.get(key), key) for key in some]
-                    return ChangeSet(states=changes, counters={"n": len(some), "z": 1}, notes={"a": "", "b": ""})
-
-                until_committed(store, some, make)
-
-        together(*(lambda shift=shift: work(shift) for shift in range(WORKERS)))
+        together(*(partial(work, shift) for shift in range(WORKERS)))
         loaded = store.load(keys)
         assert sum(int(stored.state) for stored in loaded.profiles.values()) == store.counters()["n"]
 
@@ -401,7 +345,7 @@ class StoreConformance:
         """The others get a conflict."""
         for n in range(10):
             change = ChangeSet(states=[state(f"u:{n}"), state(f"u:x{n}")], deliveries=[delivery(n)])
-            answers = together(*[lambda change=change: store.commit(change)] * WORKERS)
+            answers = together(*[partial(store.commit, change)] * WORKERS)
             assert conflicts(answers) == WORKERS - 1
         assert store.figures()["outbox"] == 10
 
@@ -417,22 +361,22 @@ class StoreConformance:
                 claimed += some
             return claimed
 
-        claimed = together(*(lambda name=name: claim(name) for name in "abcd"))
+        claimed = together(*(partial(claim, name) for name in "abcd"))
         assert sorted(itertools.chain(*claimed)) == sorted(f"u:{n}" for n in range(40))
         assert store.next_due() is None
 
     def test_a_lease_ends_by_time_or_by_a_commit(self, store: Store) -> None:
         """A dead worker's profiles move on."""
         store.commit(ChangeSet(states=[state("u:1", due=5)]))
-        claim = {"until": 5, "limit": 9, "lease": 10}
-        assert store.claim_due(**claim, worker="dead", now=100) == ["u:1"]
-        assert store.claim_due(**claim, worker="other", now=109) == []
-        assert store.claim_due(**claim, worker="dead", now=109) == ["u:1"]
-        assert store.claim_due(**claim, worker="other", now=118) == []
-        assert store.claim_due(**claim, worker="other", now=119) == ["u:1"]
+        claim = partial(store.claim_due, 5, 9, lease=10)
+        assert claim(worker="dead", now=100) == ["u:1"]
+        assert claim(worker="other", now=109) == []
+        assert claim(worker="dead", now=109) == ["u:1"]
+        assert claim(worker="other", now=118) == []
+        assert claim(worker="other", now=119) == ["u:1"]
         version = store.load(["u:1"]).profiles["u:1"].version
         store.commit(ChangeSet(states=[state("u:1", version, due=5)]))
-        assert store.claim_due(**claim, worker="third", now=120) == ["u:1"]
+        assert claim(worker="third", now=120) == ["u:1"]
         assert store.claim_due(4, 9, worker="third", now=200, lease=10) == []
 
     # deliveries (D)
@@ -477,7 +421,7 @@ class StoreConformance:
                     outcome = Settled(delivery_id=each.id, outcome="retry" if retried else "done", at=0, retry_at=0)
                     store.settle([outcome], worker=worker)
 
-        together(*(lambda name=name: work(name) for name in "abcd"))
+        together(*(partial(work, name) for name in "abcd"))
         assert sorted(sent) == list(range(count))
         for key in set(keys):
             mine = [n for n in sent if keys[n] == key]
