@@ -26,8 +26,13 @@ from journeys import load_space, validate
 from journeys.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>\S*)[^\n]*\n(?P<code>.*?)^(?P=indent)(?P=fence) *$", re.M | re.S)
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+_FENCE = re.compile(
+    r"^(?P<indent> *)(?P<fence>```+)(?P<language>\S*)[^\n]*\n(?P<code>.*?)^(?P=indent)(?P=fence) *$", re.M | re.S
+)
 _FILE = re.compile(r"<!-- file: (\S+) -->\s*\Z")
 
 
@@ -111,12 +116,13 @@ class Page:
             file = None
             if len(words) > 2 and words[-2] == ">":
                 *words, _, file = words
-            printed = run_command(words[1:])
+            code, printed = run_command(words[1:])
             if file is not None:
                 Path(file).write_text(printed, encoding="utf-8")
-                printed = ""
-            if expected.strip() or not printed.strip():
+            if expected.strip():
                 self._compare(block, printed, expected)
+            else:  # what it prints is of no interest to the page
+                assert code == 0, f"{self._where(block)}: {command} ends with {code}: {printed}"
 
     def _compare(self, block: Block, printed: str, expected: str) -> None:
         assert matches(printed, expected), (
@@ -144,18 +150,19 @@ def commands_of(code: str) -> Iterator[tuple[str, str]]:
         yield command, "\n".join(output)
 
 
-def run_command(arguments: Sequence[str]) -> str:
-    """What `journeys` prints, on standard output and then on standard error."""
-    output, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), contextlib.suppress(SystemExit):
-        main(arguments)
-    return output.getvalue() + errors.getvalue()
+def run_command(arguments: Sequence[str]) -> tuple[int, str]:
+    """The exit code of `journeys`, and what it prints: on standard output, then on standard error."""
+    output, errors, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            code = main(arguments)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return code, output.getvalue() + errors.getvalue()
 
 
 def matches(printed: str, expected: str) -> bool:
     """Whether the two are the same but for white space at line ends, `…` standing for any text."""
-    said, shown = (
-        "\n".join(line.rstrip() for line in text.strip().splitlines()) for text in (printed, expected)
-    )
+    said, shown = ("\n".join(line.rstrip() for line in text.strip().splitlines()) for text in (printed, expected))
     pattern = ".*?".join(re.escape(part) for part in shown.split("…"))
     return re.fullmatch(pattern, said, re.S) is not None

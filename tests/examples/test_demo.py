@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.examples.golden import EXAMPLES
+from tests.examples.golden import EXAMPLES, UPDATES
 
 sys.path.insert(0, str(EXAMPLES))
 import shop
@@ -77,3 +77,13 @@ def test_every_journey_is_drawn(told: tuple[str, Path]) -> None:
     for name in pictures:
         root = ElementTree.parse(folder / name).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_picture_in_the_readme_is_current(told: tuple[str, Path]) -> None:
+    """`JOURNEYS_UPDATE_GOLDEN=1` draws it anew."""
+    drawn = (told[1] / "cart-abandonment.svg").read_text(encoding="utf-8")
+    kept = EXAMPLES.parent / "docs" / "images" / "cart-abandonment.svg"
+    if UPDATES:
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(drawn, encoding="utf-8")
+    assert kept.read_text(encoding="utf-8") == drawn

@@ -13,34 +13,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from journeys._time import SECOND, format_instant
+from journeys._time import SECOND
 from journeys.engine import _identity, _leaving, _steps
 from journeys.engine._effects import Effects
-from journeys.engine._payloads import send_output
+from journeys.engine._entering import consider, enter_on_event, entry_label
+from journeys.engine._outputs import send_changes
 from journeys.engine._state import (
-    ARMED,
-    COMPLETED,
     ENDED,
-    INSIDE,
     LIVE,
-    REARMING,
-    UNARMED,
-    EntryState,
     Instance,
     ProfileState,
-    Wait,
-    identifier_text,
 )
 from journeys.plan.conditions import Condition
-from journeys.plan.plan import HoldPlan, JourneyPlan, MultiBranchPlan, Output, Plan, Route, WaitPlan
-from journeys.plan.values import ABSENT, NEVER, compact, equal, find, identity
+from journeys.plan.plan import HoldPlan, JourneyPlan, MultiBranchPlan, Plan, Route, WaitPlan
+from journeys.plan.values import NEVER, equal, find
 
 ACCEPTED, LATE, DUPLICATE = "accepted", "late", "duplicate"
 #: refused by a limit: of remembered events, of events a second
 FULL, TOO_FAST = "too_many_events", "too_many_events_per_second"
-
-#: an identifier is no longer than this, as text (E3)
-MAX_IDENTIFIER = 150
 
 
 class Engine:
@@ -135,7 +125,7 @@ class Engine:
         self.traits_changed = traits
         if route is None:
             self.changed_event = None
-            self._outputs()
+            send_changes(self)
             self._conditions(None)
         else:
             self.changed_event = route.name
@@ -206,7 +196,7 @@ class Engine:
 
     def settle(self, profile: ProfileState) -> None:
         """Whatever has become true by such a change goes on (O2 5)."""
-        self._outputs()
+        send_changes(self)
         self._conditions(None)
         profile.settle_due()
 
@@ -283,7 +273,7 @@ class Engine:
                 feature.add(cell, timestamp, properties, self.now)
         plan = self.plan
         if plan.outputs:
-            self._outputs()
+            send_changes(self)
         instances = profile.instances
         if instances and route.journeys:  # O2 (4)
             for instance in tuple(instances):
@@ -294,7 +284,7 @@ class Engine:
         if route.entries:  # O2 (6)
             entered = False
             for journey in route.entries:
-                entered |= self._enter_on_event(journey, properties, timestamp, cause, late)
+                entered |= enter_on_event(self, journey, properties, timestamp, cause, late)
             if entered and plan.waits_for_conditions and (plan.condition_entries or len(profile.instances) > 1):
                 self._conditions(route)  # O2 (7)
 
@@ -339,116 +329,6 @@ class Engine:
             if wait in instance.waits:
                 _steps.offer(self, instance, wait, name, properties)
 
-    # entering
-
-    def _enter_on_event(
-        self, journey: JourneyPlan, properties: Mapping[str, Any], timestamp: int, cause: Any, late: bool
-    ) -> bool:
-        profile = self.profile
-        if journey.entry_matches is not None and not journey.entry_matches(properties, profile, None, self.now):
-            return False
-        if journey.entry_audience is not None and not journey.entry_audience.holds(profile, None, self.now):
-            return False
-        identifier = None
-        if journey.identifier is not None:
-            identifier = find(properties, journey.identifier)
-            if not (type(identifier) is str and len(identifier) <= MAX_IDENTIFIER) and not _is_identifier(identifier):
-                self.effects.counters["missing_identifier"] += 1
-                return False
-        if not self._may_enter(journey, identifier):
-            return False
-        if late:  # E8
-            end = profile.ends.get((journey.key, identifier_text(identifier)))
-            if end is not None and timestamp <= end and end > self.plan.dedupe_window.before(self.now):
-                self.effects.counters["late_entries"] += 1
-                return False
-        most = self.plan.limits.max_live_instances
-        if len(profile.instances) >= most and profile.live >= most:  # E9
-            self.effects.counters["too_many_instances"] += 1
-            return False
-        instance = self._new_instance(journey, cause, identifier)
-        assert journey.entry_event is not None
-        instance.context[journey.entry_event] = properties
-        if self.effects.traces:
-            fields = None if journey.identifier is None else {"identifier": identifier}
-            self.effects.record(self.now, profile, instance, "entered", fields)
-        self.run(instance, journey.start)
-        return True
-
-    def _may_enter(self, journey: JourneyPlan, identifier: Any) -> bool:
-        profile = self.profile
-        if journey.once and any(key == journey.key for key, _ in profile.been):  # E2
-            return False
-        if journey.exclude_previous and _was_in_earlier_version(profile, journey):  # V3
-            return False
-        for instance in profile.instances:
-            if instance.status != LIVE or instance.plan.key != journey.key:
-                continue
-            if journey.identifier is None or equal(instance.identifier, identifier):  # E3, E4
-                return False
-            if journey.reentry_after is not None and instance.plan is not journey:  # V3
-                return False
-        return True
-
-    def _new_instance(self, journey: JourneyPlan, cause: Any, identifier: Any) -> Instance:
-        profile = self.profile
-        profile.order += 1
-        instance = Instance(journey, profile.id, cause, identifier, self.now, profile.order)
-        profile.instances.append(instance)
-        profile.remember_journey(journey)
-        return instance
-
-    def _consider(self, journey: JourneyPlan) -> bool:
-        """A condition entry at this instant (E5, E6); says whether the profile entered."""
-        profile, now = self.profile, self.now
-        condition = journey.condition
-        assert condition is not None
-        label = entry_label(journey)
-        state = profile.entries.get(label)
-        status = ARMED if state is None else state.status
-        if status == REARMING and state is not None and state.at <= now:
-            status = ARMED
-        if not journey.accepts:
-            if status == ARMED and state is not None:
-                _set_entry(profile, label, ARMED, NEVER)
-            return False
-        if status not in (ARMED, UNARMED):
-            return False
-        holds = condition.holds(profile, None, now)
-        if status == ARMED and holds:
-            return self._enter_on_condition(journey, label)
-        _set_entry(profile, label, UNARMED if holds else ARMED, condition.flip(profile, None, now))
-        self._unblock(label)
-        return False
-
-    def _enter_on_condition(self, journey: JourneyPlan, label: str) -> bool:
-        profile = self.profile
-        if journey.exclude_previous and _was_in_earlier_version(profile, journey):  # V3
-            return False
-        if any(
-            each.plan.key == journey.key and each.status != ENDED and entry_label(each.plan) == label
-            for each in profile.instances
-        ):
-            return False
-        if profile.live >= self.plan.limits.max_live_instances:  # E9: it stays armed
-            if label not in profile.blocked:
-                self.effects.counters["too_many_instances"] += 1
-                profile.blocked = (*profile.blocked, label)
-            assert journey.condition is not None
-            _set_entry(profile, label, ARMED, journey.condition.flip(profile, None, self.now))
-            return False
-        self._unblock(label)
-        _set_entry(profile, label, INSIDE, NEVER)
-        instance = self._new_instance(journey, format_instant(self.now), None)
-        self.effects.record(self.now, profile, instance, "entered")
-        self.run(instance, journey.start)
-        return True
-
-    def _unblock(self, label: str) -> None:
-        profile = self.profile
-        if label in profile.blocked:
-            profile.blocked = tuple(each for each in profile.blocked if each != label)
-
     # whatever has become true (O2 5)
 
     def _conditions(self, route: Route | None) -> None:
@@ -463,7 +343,7 @@ class Engine:
                     moved |= self._conditions_of(instance)
             if plan.condition_entries:
                 for journey in self._entries_to_consider(route):
-                    moved |= self._consider(journey)
+                    moved |= consider(self, journey)
 
     def _conditions_of(self, instance: Instance) -> bool:
         waits = [wait for wait in instance.waits if isinstance(wait.step, (WaitPlan, MultiBranchPlan))]
@@ -519,7 +399,7 @@ class Engine:
         self.changed_event = None
         self.traits_changed = self.all_changed = False
         if not self._fire_instance(profile, at) and not self._fire_entry(profile, at):
-            self._outputs()
+            send_changes(self)
         if self.plan.waits_for_conditions:
             self._conditions(None)
         profile.settle_due()
@@ -546,7 +426,7 @@ class Engine:
             return False
         for journey in self.plan.condition_entries:
             if (label := entry_label(journey)) in labels:
-                self._consider(journey)
+                consider(self, journey)
                 state = profile.entries.get(label)
                 if state is not None and state.at <= at:  # it cannot enter now: it waits for another reason to try
                     state.at = NEVER
@@ -554,31 +434,6 @@ class Engine:
         for label in labels:  # of a journey that this plan does not have any more
             profile.entries[label].at = NEVER
         return True
-
-    def _outputs(self) -> None:
-        """Audiences and computed traits that have destinations are sent when they change, and only then (P6)."""
-        profile, now = self.profile, self.now
-        for output in self.plan.outputs:
-            last = profile.outputs.get(output.key)
-            if not self.all_changed and not _output_concerned(output, self, last):
-                continue
-            before = _initial(output) if last is None else (last[0][0] if last[0] else ABSENT)
-            if output.condition is not None:
-                value: Any = output.condition.holds(profile, None, now)
-                until = output.condition.flip(profile, None, now)
-                event = "Audience Entered" if value else "Audience Exited"
-            else:
-                assert output.computed is not None
-                value = output.computed.value(profile, now)
-                until = output.computed.until(profile, now)
-                event = "Trait Computed"
-            if not (equal(before, value) or before is value):
-                shown = None if value is ABSENT else value
-                send_output(
-                    self.space, profile, output.key, output.destinations, event=event, value=shown,
-                    computed=output.computed is not None, now=now, effects=self.effects,
-                )  # fmt: skip
-            profile.own("outputs")[output.key] = [[] if value is ABSENT else [value], until]
 
     # moving
 
@@ -606,58 +461,5 @@ def write_traits(profile: ProfileState, traits: Mapping[str, Any], timestamp: in
                 kept[key] = value
 
 
-def entry_label(journey: JourneyPlan) -> str:
-    """Under which name a profile's standing with a condition entry is kept: per version without exit settings (V3)."""
-    return journey.key if journey.reentry_after is not None else journey.label
-
-
-def _set_entry(profile: ProfileState, label: str, status: str, at: int) -> None:
-    if status == ARMED and at == NEVER:
-        if label in profile.entries:
-            del profile.entries[label]
-        return
-    state = profile.entries.get(label)
-    if state is None:
-        profile.own("entries")[label] = EntryState(status, at)
-    else:
-        state.status, state.at = status, at
-
-
 def _same(identifier: Any, properties: Mapping[str, Any], path: tuple[str, ...]) -> bool:
     return equal(identifier, find(properties, path))
-
-
-def _is_identifier(value: Any) -> bool:
-    """Whether it identifies an instance: no null, object or list, and not too long (E3)."""
-    if identity(value) is None:
-        return False
-    if type(value) is str:
-        return len(value) <= MAX_IDENTIFIER
-    return len(compact(value)) <= MAX_IDENTIFIER
-
-
-def _was_in_earlier_version(profile: ProfileState, journey: JourneyPlan) -> bool:
-    return any(key == journey.key and version < journey.version for key, version in profile.been)
-
-
-def _output_concerned(output: Output, engine: Engine, last: Any) -> bool:
-    depends = output.condition if output.condition is not None else output.computed
-    assert depends is not None
-    return (
-        (last is not None and bool(last[1] <= engine.now))
-        or (engine.traits_changed and depends.reads_traits)
-        or (engine.changed_event is not None and engine.changed_event in depends.events)
-    )
-
-
-def _initial(output: Output) -> Any:
-    """What an audience or computed trait is before anything is known: not a change."""
-    if output.condition is not None:
-        return False
-    assert output.computed is not None
-    return output.computed.value(_NOBODY, 0)
-
-
-_NOBODY = ProfileState("a:")
-
-__all__ = ["ACCEPTED", "COMPLETED", "DUPLICATE", "FULL", "LATE", "Engine", "Wait", "entry_label", "write_traits"]

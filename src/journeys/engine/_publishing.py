@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from journeys.engine import _leaving
-from journeys.engine._advance import Engine, entry_label
+from journeys.engine._advance import Engine
+from journeys.engine._entering import entry_label
 from journeys.engine._state import (
     ARMED,
     ENDED,

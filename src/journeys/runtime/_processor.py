@@ -152,16 +152,15 @@ class Processor:
                     if moment > last:
                         raise ValueError
                     latest = moment
+                message_id, given = call["messageId"], call["properties"]
+                if type(message_id) is not str or type(given) is not dict:
+                    raise ValueError
                 if name in known:  # and nobody wants it
                     unwanted += 1
                     add(ACCEPTED)
                     continue
                 route = routes[name]
-                message_id = call["messageId"]
-                given = call["properties"]
-                if type(message_id) is not str or not message_id.isprintable() or not 0 < len(message_id) < 4097:
-                    raise ValueError
-                if type(given) is not dict:
+                if not message_id.isprintable() or not 0 < len(message_id) < 4097:
                     raise ValueError
                 for item in given.values():
                     kind = type(item)
@@ -229,6 +228,8 @@ class Processor:
             _calls.event_of(call)
             timestamp = self._timestamp(call, received, live)
             user_id, anonymous_id = _calls.ids_of(call)
+            _calls.message_id_of(call)
+            _calls.object_of(call, "properties", self.plan.limits.max_payload_bytes)
             if user_id is not None and anonymous_id is not None:
                 return self._feed(call, received, live)
             key = self._key(user_id, anonymous_id)

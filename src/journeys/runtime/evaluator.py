@@ -14,6 +14,7 @@ from journeys._time import MAX, Duration, format_instant, instant_of
 from journeys.errors import InvalidDefinition, Problem
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
+from journeys.plan.values import NEVER
 from journeys.ports import Clock, Destination
 from journeys.runtime import _views as views
 from journeys.runtime._calls import Answer
@@ -269,6 +270,22 @@ class Evaluator(SegmentCalls, Lifecycle):
         self._deliverer.drain()
 
     # reading
+
+    def figures(self) -> dict[str, int]:
+        """How many there are: ``profiles``, ``live`` instances, ``due``, ``outbox``, ``dead``, ``records``, ``waiting``."""
+        with self._lock:
+            figures = dict(self.store.figures())
+            if self._core.exclusive:
+                processor = self._core.processor
+                states = processor.states.values()
+                figures |= {
+                    "profiles": len(states),
+                    "live": sum(each.live for each in states),
+                    "due": sum(each.due < NEVER for each in states),
+                    "records": len(self._core.effects.records),
+                    "waiting": len(processor.waiting),
+                }
+            return figures
 
     @property
     def counters(self) -> dict[str, int]:

@@ -62,16 +62,16 @@ class StoreConformance:
     @pytest.fixture
     def store(self) -> Iterator[Store]:
         """A store that is closed at the end."""
-        self._open = self.make_store()
-        yield self._open
-        self._open.close()
+        self._store_in_use = self.make_store()
+        yield self._store_in_use
+        self._store_in_use.close()
 
     def again(self, store: Store) -> Store:
         """The store after it was closed and opened; the test is over where that means nothing."""
         opened = self.reopen(store)
         if opened is None:
             pytest.skip("this store lives as long as its object")
-        self._open = opened
+        self._store_in_use = opened
         return opened
 
     def test_any_sequence_of_calls_is_answered_as_by_the_model(self) -> None:

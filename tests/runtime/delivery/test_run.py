@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from journeys._time import HOUR, MINUTE, SECOND
+from journeys.runtime.clocks import SystemClock
 from journeys.runtime.delivery import Delivered, Deliverer, DestinationPolicy, RateLimit, RetryPolicy
 from journeys.runtime.stores.memory import MemoryStore
 from tests.runtime.delivery.support import (
@@ -53,6 +54,21 @@ def test_it_asks_for_what_others_have_put_there(clock):
     boss = Deliverer(store, {"a": receiver}, clock=clock, poll="PT2S")
     boss.run(Until(lambda: receiver.taken), threads=0)
     assert START + 90 * SECOND <= receiver.tries[0][0] <= START + 92 * SECOND
+
+
+def test_on_the_wall_clock_it_is_woken_at_once():
+    store, clock, stop = MemoryStore(), SystemClock(), threading.Event()
+    came = threading.Event()
+    boss = Deliverer(store, {"a": Receiver(lambda _: came.set())}, clock=clock, poll="PT1H")
+    worker = threading.Thread(target=boss.run, args=(stop, 2))
+    worker.start()
+    commit(store, [delivery(1)])
+    boss.wake()
+    assert came.wait(10)
+    stop.set()
+    boss.wake()
+    worker.join(10)
+    assert not worker.is_alive() and not store.figures()["outbox"]
 
 
 def test_others_that_are_overdue_do_not_keep_it_busy(clock):

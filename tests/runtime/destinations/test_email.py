@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import json
 import ssl
 import threading
 import time
@@ -220,6 +221,19 @@ def test_no_other_recipients_and_no_other_headers(payload: Any) -> None:
         smtp(port).deliver(delivery(payload, "mapped"))
     assert "eve" not in str(told.value)
     assert not server.commands
+
+
+def test_texts_that_are_no_unicode_are_rejected() -> None:
+    server = MailServer()
+    with raw_server(server) as port:
+        for field in ("body", "subject", "to"):
+            payload = {"to": "ada@example.com", "subject": "x", "body": "y"}
+            payload[field] += "\ud800"
+            odd = delivery(call="mapped")
+            body = json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            with pytest.raises(errors.Rejected):
+                smtp(port).deliver(attrs.evolve(odd, body=body))
+    assert not server.messages
 
 
 def test_what_an_email_needs() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import random
@@ -9,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from journeys import errors
@@ -65,6 +67,14 @@ def test_who_was_anonymous_when_added_is_removed_as_a_user(kept: Any) -> None:
     kept.deliver(listed("add", "a2"))
     kept.deliver(listed("remove", "u2", anonymous="a2"))
     assert members(kept) == [("u1", "a@x.example")]
+
+
+def test_texts_that_are_no_unicode(kept: Any) -> None:
+    body = b'{"type": "add", "traits": {"email": "\xed\xa0\x80"}}'
+    with contextlib.suppress(errors.Rejected):  # a file can say that something is missing, a database cannot
+        kept.deliver(attrs.evolve(listed("add", "u1"), body=body))
+    kept.deliver(listed("add", "u2"))
+    assert ("u2", "") in members(kept)
 
 
 def test_other_calls_are_rejected(kept: Any) -> None:

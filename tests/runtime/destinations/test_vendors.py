@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import attrs
 import jsonschema
 import pytest
 
@@ -564,7 +565,18 @@ def test_every_call_goes_to_the_vendor_over_https(name: str) -> None:
     "payload", ["null", "[]", "5", '"x"', '{"properties": 5}', '{"properties": {"email": 5}}', "{", '{"event": 5}']
 )
 def test_odd_payloads_are_no_crash(name: str, payload: str) -> None:
-    import attrs
-
     odd = attrs.evolve(delivery(), body=payload.encode())
+    assert VENDORS[name]().test(odd).outcome in ("not sent", "rejected")
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_texts_that_are_no_unicode_are_rejected(name: str) -> None:
+    """A lone surrogate is kept in a payload, but no vendor takes it."""
+    properties = {key: f"{value}\ud800" for key, value in PROPERTIES.items() if key not in ("email", "phone")}
+    for changed in ({"event": "\ud800"}, {"userId": "\ud800"}, {"properties": properties | {"email": "a@b.example"}}):
+        body = json.dumps(TRACK | changed, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        odd = attrs.evolve(delivery(user_id=changed.get("userId", "u1")), body=body)
+        assert VENDORS[name]().test(odd).outcome in ("not sent", "rejected")
+    body = json.dumps({"to": "+491", "email": "a@b.example", "body": "\ud800"}, ensure_ascii=False)
+    odd = attrs.evolve(delivery(call="mapped", user_id="\ud800"), body=body.encode("utf-8", "surrogatepass"))
     assert VENDORS[name]().test(odd).outcome in ("not sent", "rejected")

@@ -6,10 +6,11 @@ again, what errors may show, and ``test``.
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
@@ -144,13 +145,16 @@ class Adapter:
         object.__setattr__(self, "deliver_batch", self._deliver_batch)
         object.__setattr__(self, "deliver_batch_async", self._deliver_batch_async)
 
-    def _checked(self, deliveries: Sequence[Delivery]) -> Iterable[Request]:
+    def _checked(self, deliveries: Sequence[Delivery]) -> Iterator[Request]:
         for delivery in deliveries:
             check_size(delivery, self.network)
             if delivery.call not in self.calls:
                 known = ", ".join(sorted(self.calls))
                 raise errors.Rejected(f"{type(self).__name__} takes {known}, not {delivery.call}")
-        return self.requests(deliveries)
+        try:
+            yield from self.requests(deliveries)
+        except UnicodeError:
+            raise errors.Rejected("a text of the payload cannot be written in UTF-8") from None
 
     def _steps(self, deliveries: Sequence[Delivery], log: _Log | None = None) -> Steps[None]:
         for request in self._checked(deliveries):
@@ -202,13 +206,13 @@ class Adapter:
         seconds: float | None = None
         if text.isascii() and text.isdigit() and len(text) < 10:
             seconds = float(text)
-        elif self.reset_header and (at := answer.headers.get(self.reset_header, "")).isdigit() and at.isascii():
-            seconds = int(at[:12]) - time.time()
         elif text:
             try:
                 seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
             except (ValueError, TypeError, OverflowError):
                 return None
+        elif self.reset_header and (at := answer.headers.get(self.reset_header, "")).isdigit() and at.isascii():
+            seconds = int(at[:12]) - time.time()
         return None if seconds is None else min(max(seconds, 0.0), self.network.longest_wait)
 
     # ---------------------------------------------------------------------------------------------------- the rest
@@ -266,7 +270,8 @@ def told(
     values: set[str] = set()
     for delivery in deliveries:
         values |= {value for value in (delivery.user_id, delivery.anonymous_id, delivery.profile) if value}
-        _collect(delivery.payload, values)
+        with contextlib.suppress(ValueError):
+            _collect(delivery.payload, values)
     for value in sorted(values, key=len, reverse=True):
         if len(value) > 2:
             reason = reason.replace(value, "[…]")

@@ -70,7 +70,10 @@ class Request:
             if not _TOKEN.fullmatch(name) or _CONTROL.search(text):
                 raise errors.Rejected(f"the header {name!r:.40} has characters that no header may have")
             headers[name.lower()] = text
-        raw = [(name.encode(), text.encode("utf-8")) for name, text in headers.items()]
+        try:
+            raw = [(name.encode(), text.encode("utf-8")) for name, text in headers.items()]
+        except UnicodeError:
+            raise errors.Rejected("a header cannot be written in UTF-8") from None
         limits = dict.fromkeys(("connect", "read", "write", "pool"), network.timeout)
         return httpx.Request(self.method, self.url, headers=raw, content=self.body, extensions={"timeout": limits})
 

@@ -25,6 +25,7 @@ from journeys.runtime.destinations.record import Local
 
 ID = "profile"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
+_FINAL = frozenset(("DataError", "IntegrityError", "OverflowError", "UnicodeError"))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -234,7 +235,12 @@ class SQLTable(Local):
                 connection.commit()
         except Exception as error:
             # what a database says repeats values, so only the kind of error is told
-            final = {each.__name__ for each in type(error).__mro__} & {"DataError", "IntegrityError", "OverflowError"}
+            final = {each.__name__ for each in type(error).__mro__} & {
+                "DataError",
+                "IntegrityError",
+                "OverflowError",
+                "UnicodeError",
+            }
             reason = f"the table cannot be written: {type(error).__name__}"
             raise (errors.Rejected if final else errors.Retry)(reason) from None
 

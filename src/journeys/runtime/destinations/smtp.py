@@ -135,7 +135,10 @@ class SMTP(Adapter):
         check_size(delivery, self.network)
         if delivery.call not in self.calls:
             raise errors.Rejected(f"SMTP takes {', '.join(sorted(self.calls))}, not {delivery.call}")
-        return self.message(delivery)
+        try:
+            return self.message(delivery)
+        except UnicodeError:
+            raise errors.Rejected("a text of the payload cannot be written in UTF-8") from None
 
     @property
     def server_port(self) -> int:
@@ -158,6 +161,8 @@ class SMTP(Adapter):
             raise _judged(code, text) from None
         except smtplib.SMTPResponseException as error:
             raise _judged(error.smtp_code, error.smtp_error) from None
+        except UnicodeError:
+            raise errors.Rejected("a text of the payload cannot be written in UTF-8") from None
         except (smtplib.SMTPException, OSError) as error:
             if "SMTPUTF8" in str(error):
                 raise errors.Rejected("the mail server takes no address with characters beyond ASCII") from None

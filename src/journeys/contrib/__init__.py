@@ -1,0 +1,1 @@
+"""Adapters between journeys and other systems; each module says what it needs."""

@@ -1,0 +1,114 @@
+"""The names that a space knows: a question about any other is a mistake of the test, and must not pass unseen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from journeys.errors import nearest
+from journeys.model.journey import Journey
+from journeys.model.space import Space
+from journeys.model.steps import Activation, SendMessage, SendToDestination, ShowAd, Step
+from journeys.runtime.render.links import links_of
+
+
+class Names:
+    """Journeys, steps, branches, exit rules, and what each destination may be sent."""
+
+    def __init__(self, space: Space) -> None:
+        self.journeys: set[str] = set()
+        #: step -> the journeys that have it
+        self.steps: defaultdict[str, set[str]] = defaultdict(set)
+        #: (journey, step) -> its branches
+        self.branches: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.rules: defaultdict[str, set[str]] = defaultdict(set)
+        #: destination -> events, step keys and step names
+        self.sent: defaultdict[str, set[str]] = defaultdict(set)
+        self.audiences = {each.key for each in space.audiences}
+        self.add(space.journeys)
+        for audience in space.audiences:
+            for destination in audience.destinations:
+                self.sent[destination] |= {"Audience Entered", "Audience Exited"}
+        for trait in space.computed_traits:
+            for destination in trait.destinations:
+                self.sent[destination].add("Trait Computed")
+
+    def add(self, journeys: Iterable[Journey]) -> None:
+        """Journeys, also those that are published later."""
+        for journey in journeys:
+            self.journeys.add(journey.key)
+            self.rules[journey.key] |= {rule.key for rule in journey.exit_rules}
+            for key, step in journey.steps.items():
+                self.steps[key].add(journey.key)
+                self.branches[journey.key, key] |= {link.branch for link in links_of(step) if link.branch is not None}
+            for destination, _, names in _sends(journey):
+                self.sent[destination] |= names
+
+    def journey(self, key: str) -> str:
+        """The key itself; ValueError with the nearest if there is no such journey."""
+        return _known("journey", key, self.journeys)
+
+    def step(self, key: str, journey: str | None = None) -> str:
+        """The key itself; ValueError with the nearest if there is no such step."""
+        if journey is None:
+            return _known("step", key, self.steps)
+        in_it = {step for step, journeys in self.steps.items() if self.journey(journey) in journeys}
+        return _known(f"step of {journey}", key, in_it)
+
+    def branch(self, step: str, name: str, journey: str | None = None) -> str:
+        """The name itself; ValueError with the nearest if the step has no such branch."""
+        self.step(step, journey)
+        journeys = self.steps[step] if journey is None else {journey}
+        return _known(f"branch of {step}", name, {each for key in journeys for each in self.branches[key, step]})
+
+    def rule(self, journey: str, key: str) -> str:
+        """The key itself; ValueError with the nearest if the journey has no such exit rule."""
+        return _known(f"exit rule of {journey}", key, self.rules[self.journey(journey)])
+
+    def audience(self, key: str) -> str:
+        """The key itself; ValueError with the nearest if there is no such audience."""
+        return _known("audience", key, self.audiences)
+
+    def message(self, destination: str, name: str) -> str:
+        """The name itself; ValueError with the nearest if nothing of that name is ever sent there."""
+        return _known(f"event or step that is sent to {destination}", name, self.sent[destination])
+
+
+def _known(kind: str, name: str, names: Iterable[str]) -> str:
+    known = set(names)
+    if name not in known:
+        hint = nearest(name, sorted(known)) or "there is none at all"
+        raise ValueError(f"no {kind} is called {name!r}: {hint}")
+    return name
+
+
+def destinations_of(space: Space) -> dict[str, bool]:
+    """Every destination that a space sends to, and whether it keeps a list."""
+    found: dict[str, bool] = {}
+    for journey in space.journeys:
+        for destination, is_list, _ in _sends(journey):
+            found[destination] = found.get(destination, False) or is_list
+    outputs = (*space.audiences, *space.computed_traits)
+    return {name: False for each in outputs for name in each.destinations} | found
+
+
+def _sends(journey: Journey) -> Iterator[tuple[str, bool, set[str]]]:
+    """What is sent where, whether to a list, and what it may be called."""
+    for key, step in journey.steps.items():
+        called = {key} | ({step.name} if step.name is not None else set())
+        if isinstance(step, SendToDestination):
+            for activation in step.activations:
+                yield activation.destination, False, called | _events(journey, activation, step, key)
+        elif isinstance(step, (SendMessage, ShowAd)):
+            yield step.destination, isinstance(step, ShowAd), called
+    if journey.exit_send is not None:
+        activation = journey.exit_send.activation
+        yield activation.destination, False, {"exit"} | _events(journey, activation, None, "exit")
+
+
+def _events(journey: Journey, activation: Activation, step: Step | None, key: str) -> set[str]:
+    if activation.event is not None:
+        return {activation.event}
+    if journey.is_condition_based:
+        return {"Audience Entered"}
+    return {key if step is None or step.name is None else step.name}
