@@ -184,7 +184,13 @@ def ad(next: str | None = None, *, to: str = "ads", **fields: Any) -> Json:
 
 def message(channel: str = "email", next: str | None = None, **fields: Any) -> Json:
     template = fields.pop("template", {"text": "hello"})
-    return {"type": "send_message", "channel": channel, "destination": "email", "template": template, "next": next} | fields
+    return {
+        "type": "send_message",
+        "channel": channel,
+        "destination": "email",
+        "template": template,
+        "next": next,
+    } | fields
 
 
 # runs
@@ -228,9 +234,7 @@ def told(record: Json) -> str:
     return " ".join([when, record["kind"], *shown])
 
 
-def run(
-    document: Json, calls: Iterable[Any], until: str | None = None, *, store: Any = None, batch: int = 1
-) -> Run:
+def run(document: Json, calls: Iterable[Any], until: str | None = None, *, store: Any = None, batch: int = 1) -> Run:
     """Replays calls, ``Advance`` among them, then advances to ``until``; without it, to where nothing more happens."""
     simulation = Simulation(load_space(document), store)
     answers: list[str] = []

@@ -161,7 +161,23 @@ def test_a_duration(text: str, months: int, micros: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "P", "PT", "P1DT", "1D", "PT1D", "P1H", "P1.5M", "P1.5DT1H", "PT1M1H", "P-1D", "PT1h", "P1D ", "P٣D", "P10000Y"]
+    [
+        "",
+        "P",
+        "PT",
+        "P1DT",
+        "1D",
+        "PT1D",
+        "P1H",
+        "P1.5M",
+        "P1.5DT1H",
+        "PT1M1H",
+        "P-1D",
+        "PT1h",
+        "P1D ",
+        "P٣D",
+        "P10000Y",
+    ]
     + ["P" + "9" * 30 + "D", "PT" + "9" * 5000 + "S"],
 )
 def test_what_is_no_duration(text: str) -> None:
@@ -241,7 +257,9 @@ grid_instants = st.builds(
     st.integers(0, 3),
 )
 grid_durations = st.builds(
-    Duration, st.sampled_from([0, 1, 1, 1, 2, 3, 6, 11, 12, 13]), st.sampled_from([0, 0, 6 * HOUR, DAY, 30 * HOUR, 9 * DAY])
+    Duration,
+    st.sampled_from([0, 1, 1, 1, 2, 3, 6, 11, 12, 13]),
+    st.sampled_from([0, 0, 6 * HOUR, DAY, 30 * HOUR, 9 * DAY]),
 )
 
 
@@ -400,7 +418,9 @@ def test_local_times_around_every_transition(name: str) -> None:
     offsets = {east for _, before, after in changes for east in (before, after)} | {offset(tz, 10**9)}
     assert changes or name == "Asia/Kathmandu"
     for second, before, after in changes or [(10**9, 20_700, 20_700)]:
-        walls = sorted({second + before, second + after, second + (before + after) // 2, second + min(before, after) - 60})
+        walls = sorted(
+            {second + before, second + after, second + (before + after) // 2, second + min(before, after) - 60}
+        )
         for wall in walls:
             at = (EPOCH + timedelta(seconds=wall)).time().replace(second=0)
             today = (EPOCH + timedelta(seconds=wall)).date()

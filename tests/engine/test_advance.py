@@ -227,7 +227,9 @@ def test_the_default_window_is_seven_days() -> None:
     """O2"""
     done = run(space(journey(IMMEDIATE)), [track("Start", id="m"), track("Start", "P7D-1", id="m")])
     assert done.answers == ["accepted", "duplicate"]
-    assert run(space(journey(IMMEDIATE)), [track("Start", id="m"), track("Start", "P7D", id="m")]).answers[1] == "accepted"
+    assert (
+        run(space(journey(IMMEDIATE)), [track("Start", id="m"), track("Start", "P7D", id="m")]).answers[1] == "accepted"
+    )
 
 
 def test_a_call_without_message_id_is_never_a_duplicate() -> None:
@@ -239,7 +241,10 @@ def test_a_call_without_message_id_is_never_a_duplicate() -> None:
 
 def test_traits_and_history_come_before_the_instances() -> None:
     """O2 (3) before (4): an event counts for the condition of the split that it leads to."""
-    steps = {"hold": hold("P1D", branch("go", "Order", "split")), "split": if_else(did("Order")), }
+    steps = {
+        "hold": hold("P1D", branch("go", "Order", "split")),
+        "split": if_else(did("Order")),
+    }
     assert story(space(journey(steps)), [track("Start"), track("Order", "PT1H")], "PT2H", "branch") == [
         "PT1H branch hold go", "PT1H branch split true",
     ]  # fmt: skip
@@ -300,7 +305,10 @@ def test_a_deadline_does_its_own_step_first() -> None:
         journey({"wait": delay("PT1H", "mail"), "mail": send()}, key="b"),
     )
     done = run(document, [track("Start")])
-    assert [(record["journey"], record["at"]) for record in done.records("sent")] == [("a", at("PT1H")), ("b", at("PT1H"))]
+    assert [(record["journey"], record["at"]) for record in done.records("sent")] == [
+        ("a", at("PT1H")),
+        ("b", at("PT1H")),
+    ]
     # with the delay's instance first, its own step is done first and the condition follows from the same unit
     document = space(
         journey({"wait": delay("PT1H", "mail"), "mail": send()}, key="a"),
@@ -358,10 +366,15 @@ def test_unwanted_events_change_nothing() -> None:
 def test_an_unwanted_event_that_links_counts() -> None:
     """O7: it links, sets the clock, leaves its mark and raises the number."""
     document = space(journey(IMMEDIATE))
-    done = run(document, [track("Nobody Wants", "PT9H", "u1", anon="a1", id="m"), track("Start", "PT1H", None, anon="a1")])
+    done = run(
+        document, [track("Nobody Wants", "PT9H", "u1", anon="a1", id="m"), track("Start", "PT1H", None, anon="a1")]
+    )
     assert done.answers == ["accepted", "late"]
     assert done.story("entered", profile="u1") == ["PT9H entered"]
-    assert run(document, [track("Nobody Wants", "0", "u1", anon="a1", id="m"), track("Start", id="m")]).answers[1] == "duplicate"
+    assert (
+        run(document, [track("Nobody Wants", "0", "u1", anon="a1", id="m"), track("Start", id="m")]).answers[1]
+        == "duplicate"
+    )
 
 
 @pytest.mark.parametrize("status", ["draft", "archived"])
@@ -396,16 +409,24 @@ def test_every_kind_of_naming_makes_an_event_wanted() -> None:
     steps = {
         "hold": hold("P1D", branch("b", "In Hold", "split")),
         "split": if_else({"type": "context", "event": "In Context", "property": "x", "op": "exists"}, "wait"),
-        "wait": wait(
-            {"type": "funnel", "first": {"event": "In Funnel"}, "then": {"event": "Then Funnel"}}
-        ),
+        "wait": wait({"type": "funnel", "first": {"event": "In Funnel"}, "then": {"event": "Then Funnel"}}),
     }
     document = space(
         journey(steps, exit_rules=[{"key": "x", "event": "In Exit"}], goal={"event": "In Goal"}),
         audiences=[{"key": "aud", "condition": negated(did("In Audience"))}],
         computed_traits=[{"key": "ct", "type": "event_counter", "event": "In Trait"}],
     )
-    names = ["Start", "In Hold", "In Context", "In Funnel", "Then Funnel", "In Exit", "In Goal", "In Audience", "In Trait"]
+    names = [
+        "Start",
+        "In Hold",
+        "In Context",
+        "In Funnel",
+        "Then Funnel",
+        "In Exit",
+        "In Goal",
+        "In Audience",
+        "In Trait",
+    ]
     done = run(document, [track(name) for name in [*names, "Nobody Wants"]])
     assert done.counters["unwanted"] == 1
 
@@ -451,7 +472,9 @@ def test_once_checks_an_identifier_like_every_time() -> None:
 def carts(*values: object) -> list[object]:
     """The identifiers that enter a journey of carts, in which each stays live."""
     document = space(journey(entry=on("Start", identifier="cart")))
-    done = run(document, [call("track", "0", event="Start", properties={"cart": value}) for value in values], until="PT1H")
+    done = run(
+        document, [call("track", "0", event="Start", properties={"cart": value}) for value in values], until="PT1H"
+    )
     return [record["identifier"] for record in done.records("entered")]
 
 
@@ -524,9 +547,7 @@ def test_reentry_after_the_exit() -> None:
 
 def test_re_arming_while_the_condition_is_false() -> None:
     """E6: then it enters when the condition becomes true."""
-    document = space(
-        journey(IMMEDIATE, entry=trait("plan", "equals", "pro"), exit_after="PT1H", reentry_after="PT2H")
-    )
+    document = space(journey(IMMEDIATE, entry=trait("plan", "equals", "pro"), exit_after="PT1H", reentry_after="PT2H"))
     done = run(document, [identify("0", plan="pro"), identify("PT2H", plan=None), identify("PT5H", plan="pro")], "PT5H")
     assert done.story("entered") == ["0 entered", "PT5H entered"]
 

@@ -26,9 +26,7 @@ DOCUMENT = space(
         },
         goal={"event": "Goal"},
     ),
-    journey(
-        key="v1", entry=negated(did("Order", within="P1D")), exit_after="PT3H", reentry_after="PT1H"
-    ),
+    journey(key="v1", entry=negated(did("Order", within="P1D")), exit_after="PT3H", reentry_after="PT1H"),
     journey(key="over", entry=trait("x", "exists")),
     audiences=[{"key": "aud", "condition": did("Cart", within="PT1H"), "destinations": ["email"]}],
     computed_traits=[{"key": "list", "type": "unique_list", "event": "Cart", "property": "n"}],

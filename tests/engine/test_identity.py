@@ -47,7 +47,9 @@ def profile_of(done: Run, key: str = "u:u1") -> Any:
 
 def test_a_user_id_before_an_anonymous_id() -> None:
     """P1: a trace shows the id alone."""
-    done = run(space(journey(IMMEDIATE)), [track("Start", "0", "u1", anon="a1"), track("Start", "PT1H", None, anon="a2")])
+    done = run(
+        space(journey(IMMEDIATE)), [track("Start", "0", "u1", anon="a1"), track("Start", "PT1H", None, anon="a2")]
+    )
     assert [record["profile"] for record in done.records("entered")] == ["u1", "a2"]
 
 
@@ -104,7 +106,10 @@ def test_a_shared_device_links_nothing() -> None:
         track("Start", "PT2H", None, anon="a1"),
     ]
     done = run(space(journey(WAIT)), calls, until="PT3H")
-    assert [(record["profile"], record["at"]) for record in done.records("entered")] == [("u1", at()), ("u2", at("PT1H"))]
+    assert [(record["profile"], record["at"]) for record in done.records("entered")] == [
+        ("u1", at()),
+        ("u2", at("PT1H")),
+    ]
 
 
 def test_an_alias_of_a_known_user() -> None:
@@ -135,7 +140,12 @@ def test_a_chain_ends_at_its_last_user() -> None:
     """P2: however it is made, and a link to oneself does nothing."""
     for links in ([("a", "b"), ("b", "c")], [("b", "c"), ("a", "b")], [("a", "b"), ("a", "c")]):
         calls = [alias(*link, f"PT{n}H") for n, link in enumerate(links)]
-        calls += [alias("c", "c", "PT5H"), alias("a", "c", "PT6H"), track("Start", "PT7H", "a"), track("Start", "PT8H", "b")]
+        calls += [
+            alias("c", "c", "PT5H"),
+            alias("a", "c", "PT6H"),
+            track("Start", "PT7H", "a"),
+            track("Start", "PT8H", "b"),
+        ]
         done = run(space(journey(IMMEDIATE)), calls)
         assert [record["profile"] for record in done.records("entered")] == ["c", "c"], links
 
@@ -215,7 +225,9 @@ def test_of_events_with_one_timestamp_the_merged_ones_come_first() -> None:
 
 def test_instances_are_kept_in_the_order_in_which_they_entered() -> None:
     """P2: among those entered at one instant the user's own come first."""
-    document = space(*(journey({"wait": wait(did("Go"), "a"), "a": send()}, key=key, entry=key.upper()) for key in "abcd"))
+    document = space(
+        *(journey({"wait": wait(did("Go"), "a"), "a": send()}, key=key, entry=key.upper()) for key in "abcd")
+    )
     done = merged(
         document,
         [track("D", "PT1H"), track("B", "PT3H")],
@@ -238,7 +250,9 @@ def test_the_younger_of_two_in_one_journey_ends_as_merged() -> None:
 def test_instances_of_other_identifiers_are_all_kept() -> None:
     """P2, E3: 1 and 1.0 are one value, 1 and "1" are two."""
     document = space(journey(WAIT, entry=on("Start", identifier="n")))
-    done = merged(document, [track("Start", n=1), track("Start", n="c")], [track("Start", n=1.0), track("Start", n="1")])
+    done = merged(
+        document, [track("Start", n=1), track("Start", n="c")], [track("Start", n=1.0), track("Start", n="1")]
+    )
     assert len(done.records("merged")) == 1
     assert len(done.records("sent")) == 3
 
@@ -297,13 +311,22 @@ def test_how_many_inputs_a_merged_profile_has_accepted() -> None:
 def test_marks_of_both_count() -> None:
     """O2, P2: what either has accepted is a duplicate for the merged profile."""
     document = space(journey(WAIT))
-    done = merged(document, [track("Start", id="m1")], [identify("0", id="m2")], [identify("PT10H", id="m1"), identify("PT10H", id="m2")])
+    done = merged(
+        document,
+        [track("Start", id="m1")],
+        [identify("0", id="m2")],
+        [identify("PT10H", id="m1"), identify("PT10H", id="m2")],
+    )
     assert done.counters["duplicates"] == 2
 
 
 def test_a_duplicate_links_nothing() -> None:
     """O2 (1): the whole input is ignored."""
-    calls = [identify("0", "u1", id="m"), identify("0", None, anon="a1", id="m2"), identify("PT1H", "u1", anon="a1", id="m")]
+    calls = [
+        identify("0", "u1", id="m"),
+        identify("0", None, anon="a1", id="m2"),
+        identify("PT1H", "u1", anon="a1", id="m"),
+    ]
     done = run(space(journey(IMMEDIATE)), calls)
     assert done.answers[2] == "duplicate"
     assert set(done.simulation.core.processor.states) == {"u:u1", "a:a1"}
@@ -312,7 +335,12 @@ def test_a_duplicate_links_nothing() -> None:
 def test_an_entry_late_for_a_merged_end() -> None:
     """E8, P2: the ends of both sides are remembered, the later of the two."""
     document = space(journey(WAIT, exit_rules=[{"key": "out", "event": "Out"}]))
-    done = merged(document, [track("Start"), track("Out", "PT3H")], [track("Start"), track("Out", "PT5H")], [track("Start", "PT4H")])
+    done = merged(
+        document,
+        [track("Start"), track("Out", "PT3H")],
+        [track("Start"), track("Out", "PT5H")],
+        [track("Start", "PT4H")],
+    )
     assert done.counters["late_entries"] == 1
     assert len(done.records("entered")) == 2
 
@@ -320,7 +348,9 @@ def test_an_entry_late_for_a_merged_end() -> None:
 @pytest.mark.parametrize("order", ["early", "late", "twice", "by alias", "before anything"])
 def test_it_does_not_matter_when_two_are_linked(order: str) -> None:
     """P2: where the two do nothing in between that depends on it, the end is the same."""
-    document = space(journey({"wait": wait(did("Order", count={"at_least": 3}), "mail"), "mail": send()}, entry="Start"))
+    document = space(
+        journey({"wait": wait(did("Order", count={"at_least": 3}), "mail"), "mail": send()}, entry="Start")
+    )
     link = identify("PT5H", "u1", anon="a1")
     first = [track("Start", "PT1H", "u1"), track("Order", "PT2H", "u1")]
     more = [track("Order", "PT6H", None, anon="a1"), track("Order", "PT7H", None, anon="a1")]
@@ -373,11 +403,20 @@ def test_nested_objects_are_replaced() -> None:
 # P4
 
 
-@pytest.mark.parametrize(("kind", "event", "title"), [("page", "Page Viewed", "page_name"), ("screen", "Screen Viewed", "screen_name")])
+@pytest.mark.parametrize(
+    ("kind", "event", "title"), [("page", "Page Viewed", "page_name"), ("screen", "Screen Viewed", "screen_name")]
+)
 def test_pages_and_screens_are_events(kind: str, event: str, title: str) -> None:
     """P4: their name becomes a property, and beats one of that name."""
-    document = space(journey({"mail": send(mapping={"title": {"context": [event, title]}, "n": {"context": [event, "n"]}})}, entry=event))
-    done = run(document, [call(kind, name="Home", properties={title: "own", "n": 1}), call(kind, "PT1H", properties={title: "own"})])
+    document = space(
+        journey(
+            {"mail": send(mapping={"title": {"context": [event, title]}, "n": {"context": [event, "n"]}})}, entry=event
+        )
+    )
+    done = run(
+        document,
+        [call(kind, name="Home", properties={title: "own", "n": 1}), call(kind, "PT1H", properties={title: "own"})],
+    )
     assert done.payloads() == [{"title": "Home", "n": 1}, {"title": "own"}]
 
 
@@ -438,9 +477,17 @@ def test_derived_ids() -> None:
         return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
     document = space(journey({"mail": send("more"), "more": send()}, entry=on("Start", identifier="n"), version=3))
-    calls = [track("Start", "0", "ü1", id="m-1", n=1.0), track("Start", "PT1H", "ü1", n="x"), track("Start", "PT2H", "ü1", n=True)]
+    calls = [
+        track("Start", "0", "ü1", id="m-1", n=1.0),
+        track("Start", "PT1H", "ü1", n="x"),
+        track("Start", "PT2H", "ü1", n=True),
+    ]
     done = run(document, calls)
-    instances = [derived("j", "3", "ü1", "m-1", "1"), derived("j", "3", "ü1", "#1", '"x"'), derived("j", "3", "ü1", "#2", "true")]
+    instances = [
+        derived("j", "3", "ü1", "m-1", "1"),
+        derived("j", "3", "ü1", "#1", '"x"'),
+        derived("j", "3", "ü1", "#2", "true"),
+    ]
     assert [record["instance"] for record in done.records("entered")] == instances
     assert [record["delivery"] for record in done.records("sent")][:2] == [
         derived(instances[0], "mail", "0", "0"), derived(instances[0], "more", "0", "0"),

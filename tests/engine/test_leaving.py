@@ -215,7 +215,10 @@ def test_a_goal_after_the_end(fields: dict[str, object], end: str) -> None:
 def test_a_goal_before_the_exit_rule_of_the_same_event() -> None:
     """O2 (4): the goal, and then the exit rules."""
     document = space(journey(WAIT, goal={"event": "Out"}, exit_rules=OUT))
-    assert story(document, [track("Start"), track("Out", "PT1H")], None, "goal", "exited") == ["PT1H goal", "PT1H exited out"]
+    assert story(document, [track("Start"), track("Out", "PT1H")], None, "goal", "exited") == [
+        "PT1H goal",
+        "PT1H exited out",
+    ]
 
 
 def test_a_goal_counts_by_its_own_timestamp() -> None:
@@ -239,7 +242,9 @@ def test_an_instance_whose_goal_is_open_is_not_kept_longer_than_needed() -> None
     """S11: an ended instance is kept for its goal, and forgotten when that is decided."""
     from journeys.engine._state import ENDED
 
-    done = run(space(journey({"a": send()}, **GOAL)), [track("Start"), track("Start", "PT1H"), track("Goal", "PT2H", n=1)])
+    done = run(
+        space(journey({"a": send()}, **GOAL)), [track("Start"), track("Start", "PT1H"), track("Goal", "PT2H", n=1)]
+    )
     (profile,) = done.simulation.core.processor.states.values()
     assert len(done.records("goal")) == 2
     assert [each for each in profile.instances if each.status == ENDED] == []

@@ -19,7 +19,9 @@ def sent(activation: Json, calls: list[Json] | None = None, **fields: Any) -> Js
 
 def test_the_payload_of_an_event_triggered_journey() -> None:
     """Format: Segment's own, so that whatever reads Segment reads this."""
-    document = space(journey({"mail": send(event="Cart Abandoned", traits=["email", "missing"])}, key="cart"), key="shop")
+    document = space(
+        journey({"mail": send(event="Cart Abandoned", traits=["email", "missing"])}, key="cart"), key="shop"
+    )
     done = run(document, [identify("0", email="a@b.c"), track("Start", "PT1H", n=1)])
     key = "j_o_cart__mail_" + hashlib.blake2b(b"cart\x1fmail", digest_size=3).hexdigest()
     record = done.records("sent")[0]

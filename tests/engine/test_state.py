@@ -29,7 +29,9 @@ def test_a_profile_that_has_seen_nothing() -> None:
 
 def test_due_is_the_earliest_of_all() -> None:
     """T6: of waits, ages, entries; it follows every change."""
-    document = space(journey({"wait": delay("PT2H", "mail"), "mail": send()}, entry=on("Start", identifier="n"), max_age="PT5H"))
+    document = space(
+        journey({"wait": delay("PT2H", "mail"), "mail": send()}, entry=on("Start", identifier="n"), max_age="PT5H")
+    )
     processor = Processor(compile_space(load_space(document)), Effects())
     processor.feed(track("Start", n=1))
     profile = processor.states["u:u1"]

@@ -153,7 +153,16 @@ def test_a_context_value_that_is_no_instant(value: object) -> None:
 
 def test_a_split_is_evaluated_once_on_arrival() -> None:
     """S3: exclusive, and later changes do not matter."""
-    document = space(journey({"split": if_else(trait("plan", "equals", "pro"), "a", "b"), "a": send(), "b": delay("PT1H", "c"), "c": send()}))
+    document = space(
+        journey(
+            {
+                "split": if_else(trait("plan", "equals", "pro"), "a", "b"),
+                "a": send(),
+                "b": delay("PT1H", "c"),
+                "c": send(),
+            }
+        )
+    )
     assert story(document, [identify("0", plan="pro"), track("Start")], None, "branch", "sent") == [
         "0 branch split true", "0 sent a",
     ]  # fmt: skip
@@ -200,7 +209,11 @@ def test_an_exclusive_split_takes_the_first() -> None:
 def test_both_true_at_one_event() -> None:
     """S4: in branch order; with ``exclusive`` only the first."""
     for exclusive, taken in ((False, ["x", "y"]), (True, ["x"])):
-        steps = {"split": branches(("x", did("A"), "a"), ("y", did("A"), "b"), exclusive=exclusive), "a": send(), "b": send()}
+        steps = {
+            "split": branches(("x", did("A"), "a"), ("y", did("A"), "b"), exclusive=exclusive),
+            "a": send(),
+            "b": send(),
+        }
         done = run(space(journey(steps)), [track("Start"), track("A", "PT1H")])
         assert [record["branch"] for record in done.records("branch")] == taken
 
@@ -276,8 +289,12 @@ def test_the_first_matching_branch_in_order() -> None:
         **ENDS,
     }
     document = space(journey(steps))
-    assert story(document, [track("Start"), track("Order", "PT1H", value=200)], None, "branch") == ["PT1H branch hold big"]
-    assert story(document, [track("Start"), track("Order", "PT1H", value=20)], None, "branch") == ["PT1H branch hold any"]
+    assert story(document, [track("Start"), track("Order", "PT1H", value=200)], None, "branch") == [
+        "PT1H branch hold big"
+    ]
+    assert story(document, [track("Start"), track("Order", "PT1H", value=20)], None, "branch") == [
+        "PT1H branch hold any"
+    ]
 
 
 def test_the_timeout_of_a_hold() -> None:
@@ -433,7 +450,11 @@ def test_a_token_runs_depth_first() -> None:
     """S8: what follows a branch is done before the next branch and the next activation's step."""
     steps = {
         "fork": branches(("one", ALWAYS, "c"), ("two", ALWAYS, "a")),
-        "c": {"type": "send_to_destination", "activations": [{"destination": "email"}, {"destination": "crm"}], "next": "b"},
+        "c": {
+            "type": "send_to_destination",
+            "activations": [{"destination": "email"}, {"destination": "crm"}],
+            "next": "b",
+        },
         "b": send(),
         "a": send(),
     }
@@ -445,7 +466,12 @@ def test_a_token_runs_depth_first() -> None:
 
 def test_a_join_that_comes_later_ends_its_token() -> None:
     """S8: the step is recorded once more and nothing else happens."""
-    steps = {"fork": branches(("now", ALWAYS, "a"), ("later", did("Order"), "a")), "a": send("w"), "w": delay("PT1H", "b"), "b": send()}
+    steps = {
+        "fork": branches(("now", ALWAYS, "a"), ("later", did("Order"), "a")),
+        "a": send("w"),
+        "w": delay("PT1H", "b"),
+        "b": send(),
+    }
     done = run(space(journey(steps)), [track("Start"), track("Order", "PT10M")])
     assert done.story("step") == ["0 step fork", "0 step a", "0 step w", "PT10M step a", "PT1H step b"]
     assert len(done.records("sent")) == 2
@@ -474,7 +500,9 @@ def test_a_list_is_left_after_a_while() -> None:
 def test_a_list_is_left_when_the_instance_ends_early() -> None:
     """S9, X3: but not when it completes."""
     document = space(
-        journey({"ad": ad("wait", remove_after="P9D"), "wait": delay("P1D")}, exit_rules=[{"key": "out", "event": "Out"}])
+        journey(
+            {"ad": ad("wait", remove_after="P9D"), "wait": delay("P1D")}, exit_rules=[{"key": "out", "event": "Out"}]
+        )
     )
     calls = [track("Start"), track("Out", "PT1H")]
     assert story(document, calls, None, "list_removed") == ["PT1H list_removed ad"]
@@ -512,7 +540,8 @@ def test_a_destination_hears_of_a_removal_when_nobody_holds_the_profile_there() 
 def test_another_list_is_another_matter() -> None:
     """S9"""
     document = space(
-        journey({"ad": ad(remove_after="PT1H")}, key="a"), journey({"ad": ad(to="social", remove_after="PT2H")}, key="b")
+        journey({"ad": ad(remove_after="PT1H")}, key="a"),
+        journey({"ad": ad(to="social", remove_after="PT2H")}, key="b"),
     )
     assert [call for _, call in list_calls(document, [track("Start")])] == ["add", "add", "remove", "remove"]
 
@@ -540,7 +569,9 @@ def test_messages_go_to_subscribers(subscription: Any, to: str, goes_out: bool) 
 
 def test_a_message_on_another_channel() -> None:
     """S9"""
-    document = space(journey({"mail": message("sms", template={"text": "Hi {{ name }}", "deep": [{"n": "{{ n }}"}, 7]})}))
+    document = space(
+        journey({"mail": message("sms", template={"text": "Hi {{ name }}", "deep": [{"n": "{{ n }}"}, 7]})})
+    )
     traits = identify("0", subscriptions={"sms": "subscribed"}, name="Ada", n=3)
     done = run(document, [traits, track("Start")])
     (payload,) = done.payloads()

@@ -56,7 +56,9 @@ def test_a_route_knows_what_an_event_concerns() -> None:
 
 def test_drafts_and_archived_journeys_are_not_there() -> None:
     """O7, V1"""
-    made = plan(journey(key="d", status="draft"), journey(key="a", status="archived"), journey(key="p", status="paused"))
+    made = plan(
+        journey(key="d", status="draft"), journey(key="a", status="archived"), journey(key="p", status="paused")
+    )
     assert set(made.journeys) == {("p", 1)}
     assert made.routes["Start"].entries == ()
 
@@ -64,7 +66,11 @@ def test_drafts_and_archived_journeys_are_not_there() -> None:
 def test_steps_are_in_the_order_of_their_keys() -> None:
     """T6"""
     made = plan(journey({"z": delay("PT1H", "a10"), "a10": delay("PT1H", "a2"), "a2": send()}))
-    assert [key for key, step in sorted(made.journeys["j", 1].steps.items(), key=lambda each: each[1].order)] == ["a10", "a2", "z"]
+    assert [key for key, step in sorted(made.journeys["j", 1].steps.items(), key=lambda each: each[1].order)] == [
+        "a10",
+        "a2",
+        "z",
+    ]
 
 
 def test_the_longest_wait() -> None:
@@ -72,7 +78,12 @@ def test_the_longest_wait() -> None:
     assert plan(journey({"a": delay("P400D")}, max_age="P9D")).longest_wait == 400 * DAY
     assert plan(journey({"a": delay("P1D")}, max_age="P1Y1M")).longest_wait == 13 * 31 * DAY
     entry = trait("x", "exists")
-    assert plan(journey({"a": delay("P1D")}, entry=entry, max_age="P9D", exit_after="P500D", reentry_after="P600D")).longest_wait == 600 * DAY
+    assert (
+        plan(
+            journey({"a": delay("P1D")}, entry=entry, max_age="P9D", exit_after="P500D", reentry_after="P600D")
+        ).longest_wait
+        == 600 * DAY
+    )
     assert plan(journey({"a": hold("P700D", branch("x", "E"))}, max_age="P9D")).longest_wait == 700 * DAY
 
 
@@ -106,7 +117,9 @@ def test_a_feature_keeps_its_name() -> None:
     """I4: a stored profile is read again by another process, and by another definition with the same conditions."""
     condition = did("E", within="P1D", where=where(("n", "equals_any_of", [1, "1", True, None, {"a": [1.5]}])))
     a = plan(journey({"w": wait(condition)}))
-    b = plan(journey({"other": delay("PT1H", "w"), "w": wait(condition)}, key="renamed"), journey(key="more", entry=on("E")))
+    b = plan(
+        journey({"other": delay("PT1H", "w"), "w": wait(condition)}, key="renamed"), journey(key="more", entry=on("E"))
+    )
     assert set(a.features) == set(b.features)
     import subprocess
     import sys

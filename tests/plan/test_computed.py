@@ -31,12 +31,26 @@ from tests.support import (
     where,
 )
 
-ALL = ["event_counter", "sum", "average", "minimum", "maximum", "most_frequent", "first", "last", "unique_list", "unique_list_count"]
+ALL = [
+    "event_counter",
+    "sum",
+    "average",
+    "minimum",
+    "maximum",
+    "most_frequent",
+    "first",
+    "last",
+    "unique_list",
+    "unique_list_count",
+]
 
 
 def computed(kind: str, values: list[Any], **fields: Any) -> Any:
     """The value of a computed trait after events with these values of ``n``, an hour apart."""
-    calls = [call("track", f"PT{hour}H", event="E", properties={} if value is ABSENT else {"n": value}) for hour, value in enumerate(values)]
+    calls = [
+        call("track", f"PT{hour}H", event="E", properties={} if value is ABSENT else {"n": value})
+        for hour, value in enumerate(values)
+    ]
     return computed_of(kind, calls, **fields)
 
 
@@ -53,7 +67,9 @@ def computed_of(kind: str, calls: list[Json], when: str | None = None, **fields:
     return processor.plan.computed["c"].value(profile, profile.clock if when is None else instant(when))
 
 
-@pytest.mark.parametrize("window", [{}, {"within": "P9D"}, {"where": where(("n", "exists"), ("at", "not_equals", {"trait": "x"}))}])
+@pytest.mark.parametrize(
+    "window", [{}, {"within": "P9D"}, {"where": where(("n", "exists"), ("at", "not_equals", {"trait": "x"}))}]
+)
 @pytest.mark.parametrize(
     ("kind", "values", "expected"),
     [
@@ -128,7 +144,10 @@ def test_a_sliding_window_is_exact_at_every_instant() -> None:
 def test_a_computed_trait_is_read_like_any() -> None:
     """P5: in conditions, payloads, paths and other computed traits; also when only time changes it."""
     document = space(
-        journey({"wait": wait(trait("total", "less_than", 2), "mail"), "mail": send(traits=["total", "list.0"])}, entry=on("Go")),
+        journey(
+            {"wait": wait(trait("total", "less_than", 2), "mail"), "mail": send(traits=["total", "list.0"])},
+            entry=on("Go"),
+        ),
         computed_traits=[
             {"key": "total", "type": "event_counter", "event": "E", "within": "P1D"},
             {"key": "list", "type": "unique_list", "event": "E", "property": "n"},
@@ -163,7 +182,10 @@ def test_an_absent_computed_trait_is_absent() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30), min_size=1, max_size=8), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30), min_size=1, max_size=8),
+    st.randoms(use_true_random=False),
+)
 def test_a_sum_depends_on_no_order(values: list[Any], rng: Any) -> None:
     """P5: it is the exact sum, rounded once; so any re-ordering, and a window, give the same."""
     shuffled = list(values)

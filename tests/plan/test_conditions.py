@@ -99,7 +99,9 @@ class Known:
         for now, answer in truth:
             assert self.compiled.holds(profile, context, now) is answer, at_micros(now)
         next_flip = NEVER
-        for (now, answer), (_, after) in zip(reversed(truth), [(NEVER, truth[-1][1]), *reversed(truth[1:])], strict=True):
+        for (now, answer), (_, after) in zip(
+            reversed(truth), [(NEVER, truth[-1][1]), *reversed(truth[1:])], strict=True
+        ):
             if after != answer:
                 next_flip = later
             later = now
@@ -178,7 +180,10 @@ THREE = [track("Order", "0"), track("Order", "PT1H", n=1), track("Order", "PT1H"
         ({"more_than": 2}, [False, False, True]),
     ],
 )
-@pytest.mark.parametrize("window", [{}, {"within": "P1D"}, {"between": ["P1D", "PT0.000001S"]}, {"where": where(("n", "within_last", "P1D"))}])
+@pytest.mark.parametrize(
+    "window",
+    [{}, {"within": "P1D"}, {"between": ["P1D", "PT0.000001S"]}, {"where": where(("n", "within_last", "P1D"))}],
+)
 def test_counts(count: Json | None, answers: list[bool], window: Json) -> None:
     """C3: after none, one and three events; the same however they are remembered."""
     condition = did("Order", **({"count": count} if count else {}), **window)
@@ -236,7 +241,13 @@ def test_a_value_may_come_from_the_context() -> None:
 
 def test_references_to_absent_values() -> None:
     """C10: a comparison is false, its ``not_`` twin true."""
-    for op, answer in [("equals", False), ("not_equals", True), ("contains", False), ("does_not_contain", True), ("less_than", False)]:
+    for op, answer in [
+        ("equals", False),
+        ("not_equals", True),
+        ("contains", False),
+        ("does_not_contain", True),
+        ("less_than", False),
+    ]:
         known = Known({"type": "trait", "trait": "x", "op": op, "value": {"trait": "nope"}}, [identify(x="text")])
         assert known.holds("0") is answer
 
@@ -254,7 +265,11 @@ def test_conditions_of_a_journey_see_what_was_accepted_after_its_publication() -
         journey({"split": if_else({"type": "audience", "audience": "buyers"})}, key="by-audience"),
         journey({"split": if_else(trait("orders", "equals", 1))}, key="by-trait"),
         journey({"mail": send()}, key="entry", entry=bought),
-        journey({"mail": send()}, key="historical", entry={"type": "condition_entry", "condition": bought, "historical": True}),
+        journey(
+            {"mail": send()},
+            key="historical",
+            entry={"type": "condition_entry", "condition": bought, "historical": True},
+        ),
         audiences=[{"key": "buyers", "condition": bought}],
         computed_traits=[{"key": "orders", "type": "event_counter", "event": "Order"}],
     )
@@ -263,7 +278,9 @@ def test_conditions_of_a_journey_see_what_was_accepted_after_its_publication() -
     evaluator.feed(track("Start", "P30D"))
     branches = {each["journey"]: each["branch"] for each in evaluator.trace() if each["kind"] == "branch"}
     assert branches == {"inside": "false", "by-audience": "true", "by-trait": "true"}
-    assert {each["journey"] for each in evaluator.trace() if each["kind"] == "entered"} - set(branches) == {"historical"}
+    assert {each["journey"] for each in evaluator.trace() if each["kind"] == "entered"} - set(branches) == {
+        "historical"
+    }
 
 
 def test_conditions_of_a_journey_see_late_events() -> None:
@@ -318,8 +335,17 @@ def test_a_context_condition() -> None:
 def funnel(first: Any = "F", then: Any = "G", **fields: Any) -> Json:
     """A funnel from F to G; ``performed`` and ``then_within`` belong to G."""
     followed: Json = {"event": then} if isinstance(then, str) else dict(then)
-    followed |= {name: fields.pop(given) for given, name in (("performed", "performed"), ("then_within", "within")) if given in fields}
-    return {"type": "funnel", "first": {"event": first} if isinstance(first, str) else first, "then": followed, **fields}
+    followed |= {
+        name: fields.pop(given)
+        for given, name in (("performed", "performed"), ("then_within", "within"))
+        if given in fields
+    }
+    return {
+        "type": "funnel",
+        "first": {"event": first} if isinstance(first, str) else first,
+        "then": followed,
+        **fields,
+    }
 
 
 def test_a_funnel() -> None:
@@ -385,7 +411,9 @@ def made(rng: Any, kind: str | None = None) -> tuple[Known, list[Json], list[Jso
         condition = conditions.funnel(paths)
     elif kind == "event":
         words = conditions.words
-        condition = did(words.event(), where=conditions.where(context=paths), **conditions.count(), **conditions.window(0.9))
+        condition = did(
+            words.event(), where=conditions.where(context=paths), **conditions.count(), **conditions.window(0.9)
+        )
     elif kind == "trait":
         condition = conditions.trait_condition()
     fields = {"audiences": conditions.audiences, "computed_traits": conditions.computed}

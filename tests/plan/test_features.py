@@ -68,17 +68,23 @@ def test_more_than_may_be_remembered_is_rejected() -> None:
     document = space(
         journey({"wait": wait(did("E", between=["PT10H", "PT1H"]))}, entry="E"), settings={"max_remembered_events": 2}
     )
-    done = run(document, [track("E", f"PT{n}H", id=f"m{n}") for n in range(4)] + [track("E", "PT10H", id="m9")], "PT11H")
+    done = run(
+        document, [track("E", f"PT{n}H", id=f"m{n}") for n in range(4)] + [track("E", "PT10H", id="m9")], "PT11H"
+    )
     assert done.answers == ["accepted", "accepted", "rejected", "rejected", "accepted"]
     assert done.counters["rejected"] == 2
-    again = run(document, [track("E", "0"), track("E", "PT1H"), track("E", "PT2H", id="m"), track("E", "PT20H", id="m")], "P1D")
+    again = run(
+        document, [track("E", "0"), track("E", "PT1H"), track("E", "PT2H", id="m"), track("E", "PT20H", id="m")], "P1D"
+    )
     assert again.answers == ["accepted", "accepted", "rejected", "accepted"]
 
 
 # cells by themselves
 
 PATH = (("n",),)
-values = st.sampled_from([ABSENT, None, True, 1, 1.0, 2, 0.1, -0.3, "1", "a", "b", [1], {"a": 1}]) | st.floats(-1e6, 1e6)
+values = st.sampled_from([ABSENT, None, True, 1, 1.0, 2, 0.1, -0.3, "1", "a", "b", [1], {"a": 1}]) | st.floats(
+    -1e6, 1e6
+)
 events = st.lists(st.tuples(st.integers(0, 40), values), max_size=12)
 
 
@@ -120,7 +126,9 @@ def shown(feature: Any, cell: list[Any]) -> Any:
 
 @settings(max_examples=200)
 @given(events, events)
-def test_a_merge_gives_what_one_profile_would_have_had(theirs: list[tuple[int, Any]], ours: list[tuple[int, Any]]) -> None:
+def test_a_merge_gives_what_one_profile_would_have_had(
+    theirs: list[tuple[int, Any]], ours: list[tuple[int, Any]]
+) -> None:
     """P2: the merged-in profile's events come first where timestamps are equal."""
     now = START + 40 * HOUR
     for feature in made():

@@ -38,7 +38,9 @@ def test_a_merge_tag(content: str, reference: object, default: str | None) -> No
     assert parse_tag(content) == (reference, default)
 
 
-@pytest.mark.parametrize("content", ["", " ", 'name | default: you"', "name | upper", 'context["Cart"]', "a|b", '"name"', "{name"])
+@pytest.mark.parametrize(
+    "content", ["", 'name | default: you"', "name | upper", 'context["Cart"]', "a|b", '"name"', "{name"]
+)
 def test_what_is_no_merge_tag(content: str) -> None:
     with pytest.raises(ValueError, match="merge tag"):
         parse_tag(content)
@@ -85,8 +87,8 @@ def test_a_long_template_is_not_slow() -> None:
     import time
 
     begin = time.process_time()
-    render("{{ " + " " * 20_000 + "name" + " " * 20_000 + "}}" + "{" * 20_000)
-    for evil in ("{{" + 'context["' * 300 + "}}", "{{" + " |" * 300 + "}}", "{{ a" + " " * 3000 + "| x }}"):
+    assert render("{{ " + " " * 20_000 + "name" + " " * 20_000 + "}}" + "x" * 100_000) == "x" * 100_000
+    for evil in ("{{" + 'context["' * 300 + "}}", "{{" + " |" * 300 + "}}", "{{ a" + " " * 300 + "| x }}"):
         with pytest.raises(ValueError, match="merge tag"):
             render(evil)
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 1

@@ -72,12 +72,17 @@ json_values = st.recursive(
     | st.sampled_from([0, 1, 2, 1.0, -0.0, 0.5, 1e300, "1", "", "a", "ab", "2026-01-09", "2026-01-10T00:00:00Z", "P1D"])
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "a.b", "0", "1"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "a.b", "0", "1"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "b.0"]), json_values, max_size=4), st.lists(st.sampled_from(["a", "b", "0", "1"]), min_size=1, max_size=4))
+@given(
+    st.dictionaries(st.sampled_from(["a", "b", "a.b", "b.0"]), json_values, max_size=4),
+    st.lists(st.sampled_from(["a", "b", "0", "1"]), min_size=1, max_size=4),
+)
 def test_paths_as_the_oracle_reads_them(container: dict[str, Any], parts: list[str]) -> None:
     """P3, C9"""
     expected = lookup(container, ".".join(parts))
@@ -129,13 +134,18 @@ def test_scalars_are_one_exactly_if_their_identities_are(a: Any, b: Any) -> None
         assert a is None or b is None or isinstance(a, (list, dict)) or isinstance(b, (list, dict))
 
 
-@pytest.mark.parametrize(("value", "shown"), [(1.0, "1"), (-0.0, "0"), (1.5, "1.5"), (True, "true"), ("é", '"é"'), (10**20, "1" + "0" * 20)])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1.0, "1"), (-0.0, "0"), (1.5, "1.5"), (True, "true"), ("é", '"é"'), (10**20, "1" + "0" * 20)]
+)
 def test_values_as_compact_json(value: object, shown: str) -> None:
     """O6: 1.0 as 1."""
     assert compact(normal(value)) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(ABSENT, ""), ("text", "text"), (None, "null"), ([1, "é"], '[1,"é"]'), (True, "true"), (1.0, "1.0")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(ABSENT, ""), ("text", "text"), (None, "null"), ([1, "é"], '[1,"é"]'), (True, "true"), (1.0, "1.0")],
+)
 def test_the_text_of_a_value(value: object, shown: str) -> None:
     """Format: absent is empty text, a value that is no text is its JSON."""
     assert text_of(value) == shown

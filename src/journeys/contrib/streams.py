@@ -40,12 +40,15 @@ class Consumed:
 
 
 def as_call(message: Any) -> Mapping[str, Any]:
-    """A call from itself or from JSON; ``ValueError`` if the JSON is none, ``TypeError`` for anything else."""
-    if isinstance(message, (bytes, bytearray, memoryview, str)):
-        message = parse_json(message if isinstance(message, str) else bytes(message))
-    elif not isinstance(message, Mapping):
+    """A call from itself or from JSON; ``ValueError`` if that is no JSON object, ``TypeError`` for anything else."""
+    if isinstance(message, Mapping):
+        return message
+    if not isinstance(message, (bytes, bytearray, memoryview, str)):
         raise TypeError(f"a {type(message).__name__} is no call: say with call=… where in it the call is")
-    return message  # type: ignore[no-any-return]
+    found = parse_json(message if isinstance(message, str) else bytes(message))
+    if not isinstance(found, dict):
+        raise InvalidCall("no_object", f"expected a call as an object, got {type(found).__name__}")
+    return found
 
 
 def consume(
@@ -69,22 +72,17 @@ def consume(
     """
     batch: _Batch[M] = _Batch(call, group, linger)
     source = iter(messages)
-    try:
-        while stop is None or not stop.is_set():
-            try:
-                message = next(source)
-            except StopIteration:
-                break
-            except BaseException:  # what was taken before is fed all the same
-                _feed(evaluator, batch, commit, rejected)
-                raise
-            if batch.add(message):
-                _feed(evaluator, batch, commit, rejected)
-        _feed(evaluator, batch, commit, rejected)
-    finally:
-        close = getattr(source, "close", None)
-        if inspect.isgenerator(source) and close is not None:
-            close()
+    while stop is None or not stop.is_set():
+        try:
+            message = next(source)
+        except StopIteration:
+            break
+        except BaseException:  # what was taken before is fed all the same
+            _feed(evaluator, batch, commit, rejected)
+            raise
+        if batch.add(message):
+            _feed(evaluator, batch, commit, rejected)
+    _feed(evaluator, batch, commit, rejected)
     return batch.consumed
 
 
@@ -148,8 +146,6 @@ async def consume_async(
             if waiting is not None:
                 waiting.cancel()
         await asyncio.gather(*(each for each in (upcoming, stopped) if each is not None), return_exceptions=True)
-        if inspect.isasyncgen(source):
-            await source.aclose()
 
 
 async def _next(source: AsyncIterator[M | None]) -> M | None:
@@ -205,8 +201,7 @@ class _Batch(Generic[M]):
 
     def _read(self, message: M) -> Any:
         try:
-            found = self._call(message)
-            return found if found is message else as_call(found)
+            return as_call(self._call(message))
         except InvalidCall as error:
             return Answer("rejected", error.reason, str(error))
         except InvalidJSON as error:

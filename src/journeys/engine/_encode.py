@@ -32,7 +32,6 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("l", "lists", {}),
     ("u", "outputs", {}),
     ("h", "history", []),
-    ("f", "foreign", []),
 )
 
 
@@ -45,6 +44,8 @@ def encode_state(profile: ProfileState) -> bytes:
             document[name] = value
     if profile.linked:
         document["L"] = profile.linked
+    if profile.foreign:
+        document["f"] = profile.foreign
     if profile.instances:
         document["i"] = [_encode_instance(instance) for instance in profile.instances]
     if profile.ends:
@@ -71,22 +72,33 @@ def decode_state(data: bytes, plan: Plan) -> ProfileState:
     for name, attribute, _ in _FIELDS:
         if name in document:
             setattr(profile, attribute, document[name])
-    profile.linked = tuple(document.get("L", ()))
-    profile.ends = {(journey, identifier): at for journey, identifier, at in document.get("e", ())}
-    profile.been = tuple((journey, version) for journey, version in document.get("b", ()))
-    profile.entries = {label: EntryState(*state) for label, state in document.get("E", {}).items()}
-    profile.blocked = tuple(document.get("B", ()))
-    kept, profile.foreign = profile.foreign, []
-    for raw in (*kept, *document.get("i", ())):
-        journey = plan.journeys.get((raw[0], raw[1]))
-        if journey is None or not _fits(raw, journey):
-            profile.foreign.append(raw)
-        else:
-            profile.instances.append(_decode_instance(raw, journey))
-    if kept:
-        profile.instances.sort(key=lambda instance: instance.order)
+    if "L" in document:
+        profile.linked = tuple(document["L"])
+    if "e" in document:
+        profile.ends = {(journey, identifier): at for journey, identifier, at in document["e"]}
+    if "b" in document:
+        profile.been = tuple((journey, version) for journey, version in document["b"])
+    if "E" in document:
+        profile.entries = {label: EntryState(*state) for label, state in document["E"].items()}
+    if "B" in document:
+        profile.blocked = tuple(document["B"])
+    _adopt(profile, [*document.get("f", ()), *document.get("i", ())], plan)
     profile.settle_due()
     return profile
+
+
+def _adopt(profile: ProfileState, raws: list[Any], plan: Plan) -> None:
+    """Instances as they are stored join the profile; those that the plan does not know are kept aside."""
+    foreign = []
+    for raw in raws:
+        journey = plan.journeys.get((raw[0], raw[1]))
+        if journey is None or not _fits(raw, journey):
+            foreign.append(raw)
+        else:
+            profile.instances.append(_decode_instance(raw, journey))
+    if profile.foreign or foreign:
+        profile.foreign = foreign
+    profile.instances.sort(key=lambda instance: instance.order)
 
 
 def _encode_instance(instance: Instance) -> list[Any]:
@@ -118,39 +130,37 @@ def _fits(raw: list[Any], journey: JourneyPlan) -> bool:
 def _decode_instance(raw: list[Any], journey: JourneyPlan) -> Instance:
     instance = Instance(journey, raw[2], raw[3], raw[4], raw[5], raw[6])
     instance.status = raw[7]
-    instance.goal_open = bool(raw[8])
-    instance.exit_at, instance.expires_at = raw[9], raw[10]
+    if instance.goal_open != bool(raw[8]):
+        instance.goal_open = bool(raw[8])
+    if instance.exit_at != raw[9]:
+        instance.exit_at = raw[9]
+    instance.expires_at = raw[10]
     for key in raw[11]:
         if key in journey.steps:
             instance.visited |= journey.steps[key].bit
     instance.context = raw[12]
-    instance.lists = tuple(raw[13])
+    if raw[13]:
+        instance.lists = tuple(raw[13])
     instance.waits = [
         Wait(journey.steps[key], due, branch, removal=bool(removal), count=count)
         for key, due, branch, count, removal in raw[14]
     ]
-    instance.origin = raw[15]
+    if instance.origin != raw[15]:
+        instance.origin = raw[15]
     instance.settle_due()
     return instance
 
 
 def bind(profile: ProfileState, plan: Plan) -> None:
     """Binds a profile in memory to another compilation of its journeys; what the plan lacks is kept aside."""
-    kept = []
-    raws = profile.foreign
-    profile.foreign = []
-    for instance in profile.instances:
+    raws = list(profile.foreign)
+    instances, profile.instances = profile.instances, []
+    for instance in instances:
         journey = plan.journeys.get((instance.plan.key, instance.plan.version))
         if journey is None:
-            profile.foreign.append(_encode_instance(instance))
+            raws.append(_encode_instance(instance))
         else:
             rebind(instance, journey)
-            kept.append(instance)
-    for raw in raws:
-        journey = plan.journeys.get((raw[0], raw[1]))
-        if journey is None or not _fits(raw, journey):
-            profile.foreign.append(raw)
-        else:
-            kept.append(_decode_instance(raw, journey))
-    profile.instances = sorted(kept, key=lambda instance: instance.order)
+            profile.instances.append(instance)
+    _adopt(profile, raws, plan)
     profile.settle_due()

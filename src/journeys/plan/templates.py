@@ -7,7 +7,7 @@ filled in is never read as a template again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from journeys.model import steps as m
@@ -19,35 +19,58 @@ from journeys.plan.values import ABSENT, text_of
 #: fills in a value: (profile, journey context, present)
 Render = Callable[[Any, Any, int], Any]
 
-TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_CONTENT = re.compile(
-    r"""\s*(?:context\[\s*(?P<quote>["'])(?P<event>.*?)(?P=quote)\s*\]\s*\.\s*(?P<property>[^|{}]*?)|(?P<trait>[^|{}"']+?))
-    \s*(?:\|\s*default\s*:\s*"(?P<default>[^"]*)"\s*)?""",
-    re.VERBOSE | re.DOTALL,
-)
+_CONTEXT = re.compile(r"""context\[\s*(?:"([^"]*)"|'([^']*)')\s*\]\s*\.(.*)""", re.DOTALL)
+_DEFAULT = re.compile(r"default\s*:\s*\"([^\"]*)\"")
 
 
 def parse_tag(content: str) -> tuple[TraitRef | ContextRef, str | None]:
     """What stands between the braces: a reference and its default; ValueError if it is no merge tag."""
-    match = _CONTENT.fullmatch(content)
-    if match is None or not (match["trait"] or match["property"]):
-        raise ValueError(
-            f"{{{{{content[:60]}}}}} is no merge tag: write {{{{ trait.path }}}} or "
-            '{{ context["Event"].path }}, with | default: "text" if wanted'
-        )
-    if match["trait"]:
-        return TraitRef(match["trait"].strip()), match["default"]
-    return ContextRef((match["event"], match["property"].strip())), match["default"]
+    reference, bar, filter_ = content.partition("|")
+    if "]" in content and "|" in content[: content.rindex("]")]:  # a bar in the name of an event
+        cut = content.find("|", content.rindex("]"))
+        reference, bar, filter_ = (content, "", "") if cut < 0 else (content[:cut], "|", content[cut + 1 :])
+    default = _DEFAULT.fullmatch(filter_.strip()) if bar else None
+    path = reference.strip()
+    if bar and default is None:
+        raise _no_tag(content)
+    filled = None if default is None else default[1]
+    if match := _CONTEXT.fullmatch(path):
+        event = match[1] if match[1] is not None else match[2]
+        if not event or not _is_path(match[3].strip()):
+            raise _no_tag(content)
+        return ContextRef((event, match[3].strip())), filled
+    if not _is_path(path):
+        raise _no_tag(content)
+    return TraitRef(path), filled
+
+
+def _is_path(path: str) -> bool:
+    return bool(path) and not set("|{}[]\"'") & set(path)
+
+
+def _no_tag(content: str) -> ValueError:
+    return ValueError(
+        f"{{{{{content[:60]}}}}} is no merge tag: write {{{{ trait.path }}}} or "
+        '{{ context["Event"].path }}, with | default: "text" if wanted'
+    )
+
+
+def merge_tags(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where each merge tag of a text begins and ends, and what stands between its braces."""
+    end = 0
+    while (start := text.find("{{", end)) >= 0 and (close := text.find("}}", start + 2)) >= 0:
+        end = close + 2
+        yield start, end, text[start + 2 : close]
 
 
 def compile_text(text: str, compiler: Compiler) -> Render:
     """A text with merge tags, compiled."""
     parts: list[str | tuple[Reader, str | None]] = []
     end = 0
-    for tag in TAG.finditer(text):
-        reference, default = parse_tag(tag[1])
-        parts += [text[end : tag.start()], (_reader(reference, compiler), default)]
-        end = tag.end()
+    for start, stop, content in merge_tags(text):
+        reference, default = parse_tag(content)
+        parts += [text[end:start], (_reader(reference, compiler), default)]
+        end = stop
     parts.append(text[end:])
 
     def render(profile: Any, context: Any, now: int) -> str:

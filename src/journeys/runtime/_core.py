@@ -130,15 +130,18 @@ class Core:
         self.effects.take()  # what a unit that failed has left, for its commit did not happen
         wanted = set(id_keys)
         self._stored_arrivals = set()
+        batch: Sequence[Waiting] = ()
         if self.plan.may_be_late:
             notes: Mapping[str, str] = yield ("notes", ("arrivals",), {})
             processor.arrivals = int(notes.get("arrivals", "0"))
-        if waiting_until >= 0:
-            batch: Sequence[Waiting] = yield ("waiting", (waiting_until, 1 << 30), {})
-            for each in batch:
-                self._stored_arrivals.add(each.arrival)
-                call = parse_json(each.call)
-                processor.put_waiting((each.timestamp, each.message_id, each.arrival, call))
+            # all that wait, for one of them may come again; the profiles only of those whose time may come
+            batch = yield ("waiting", (MAX, 1 << 30), {})
+        entries = []
+        for each in batch:
+            call = parse_json(each.call)
+            self._stored_arrivals.add(each.arrival)
+            entries.append((each.timestamp, each.message_id, each.arrival, call))
+            if each.timestamp <= waiting_until:
                 wanted |= self._id_keys((call,))
         loaded: Loaded = yield ("load", (sorted(key for key in wanted if _is_storable(key)),), {})
         processor.watermark = loaded.watermark
@@ -157,6 +160,8 @@ class Core:
                 processor.states[stored.key] = profile
             if id_key != stored.key:
                 processor.links[id_key] = stored.key
+        for entry in entries:
+            processor.put_waiting(entry)
 
     def _commit(
         self, read_watermark: int | None, *, notes: Mapping[str, str] | None = None

@@ -329,6 +329,10 @@ class Evaluator(SegmentCalls, Lifecycle):
         """Ends the use of the store and of the destinations."""
         self.stop()
         self.store.close()
+        for destination in self.destinations.values():
+            close = getattr(destination, "close", None)
+            if callable(close):
+                close()
 
     def __enter__(self) -> Self:
         return self

@@ -47,6 +47,7 @@ class Rehearsal(Evaluator):
 
     def __init__(self, compiled: Compiled, destinations: Mapping[str, Any], clock: ManualClock) -> None:
         self._compiled = compiled
+        self.manual = clock
         super().__init__(compiled.space, destinations=destinations, clock=clock, worker="scenario")
 
     def _drive(self, steps: Generator[Request, Any, Any]) -> Any:

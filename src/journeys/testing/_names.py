@@ -24,6 +24,10 @@ class Names:
         self.rules: defaultdict[str, set[str]] = defaultdict(set)
         #: destination -> events, step keys and step names
         self.sent: defaultdict[str, set[str]] = defaultdict(set)
+        #: (journey, step) -> its key and name; the step of an exit send is None
+        self.titles: defaultdict[tuple[str, str | None], set[str]] = defaultdict(set)
+        #: (destination, journey, step) -> events, step key and step name
+        self.called: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
         self.audiences = {each.key for each in space.audiences}
         self.add(space.journeys)
         for audience in space.audiences:
@@ -38,11 +42,14 @@ class Names:
         for journey in journeys:
             self.journeys.add(journey.key)
             self.rules[journey.key] |= {rule.key for rule in journey.exit_rules}
+            self.titles[journey.key, None].add("exit")
             for key, step in journey.steps.items():
+                self.titles[journey.key, key] |= {key, step.name or key}
                 self.steps[key].add(journey.key)
                 self.branches[journey.key, key] |= {link.branch for link in links_of(step) if link.branch is not None}
-            for destination, _, names in _sends(journey):
+            for destination, step_key, _, names in _sends(journey):
                 self.sent[destination] |= names
+                self.called[destination, journey.key, step_key] |= names
 
     def journey(self, key: str) -> str:
         """The key itself; ValueError with the nearest if there is no such journey."""
@@ -86,24 +93,24 @@ def destinations_of(space: Space) -> dict[str, bool]:
     """Every destination that a space sends to, and whether it keeps a list."""
     found: dict[str, bool] = {}
     for journey in space.journeys:
-        for destination, is_list, _ in _sends(journey):
+        for destination, _, is_list, _ in _sends(journey):
             found[destination] = found.get(destination, False) or is_list
     outputs = (*space.audiences, *space.computed_traits)
     return {name: False for each in outputs for name in each.destinations} | found
 
 
-def _sends(journey: Journey) -> Iterator[tuple[str, bool, set[str]]]:
-    """What is sent where, whether to a list, and what it may be called."""
+def _sends(journey: Journey) -> Iterator[tuple[str, str | None, bool, set[str]]]:
+    """What is sent where, from which step, whether to a list, and what it may be called."""
     for key, step in journey.steps.items():
-        called = {key} | ({step.name} if step.name is not None else set())
+        called = {key, step.name or key}
         if isinstance(step, SendToDestination):
             for activation in step.activations:
-                yield activation.destination, False, called | _events(journey, activation, step, key)
+                yield activation.destination, key, False, called | _events(journey, activation, step, key)
         elif isinstance(step, (SendMessage, ShowAd)):
-            yield step.destination, isinstance(step, ShowAd), called
+            yield step.destination, key, isinstance(step, ShowAd), called
     if journey.exit_send is not None:
         activation = journey.exit_send.activation
-        yield activation.destination, False, {"exit"} | _events(journey, activation, None, "exit")
+        yield activation.destination, None, False, {"exit"} | _events(journey, activation, None, "exit")
 
 
 def _events(journey: Journey, activation: Activation, step: Step | None, key: str) -> set[str]:

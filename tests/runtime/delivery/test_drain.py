@@ -190,17 +190,29 @@ def test_what_was_claimed_ahead_is_put_back_when_the_circuit_opens(store, clock)
     assert other.drain() == Delivered() and len(receiver.taken) == 600
 
 
-def test_a_slow_destination_is_not_tried_on_a_lease_that_has_ended(store, clock):
-    def behave(_):
-        clock.jump(clock.now() + 20 * SECOND)
+def test_a_slow_destination_is_not_tried_on_a_lease_that_may_end(store, clock):
+    claimed: dict[str, int] = {}
 
-    receiver = Receiver(clock=clock)
-    boss = deliverer(store, clock, {"a": receiver}, lease="PT1M")
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def claim_deliveries(self, now, limit, **keywords):
+            found = store.claim_deliveries(now, limit, **keywords)
+            claimed.update((each.id, now) for each in found)
+            return found
+
+    def behave(each):
+        assert clock.now() - claimed[each.id] <= MINUTE // 2
+        if int(each.id, 16) >= 1000:
+            clock.jump(clock.now() + 20 * SECOND)
+
+    receiver = Receiver(behave, clock)
+    boss = deliverer(Watched(), clock, {"a": receiver}, lease="PT1M")
     commit(store, [delivery(n) for n in range(300)])
     boss.drain()
-    receiver.behave = behave
     commit(store, [delivery(n) for n in range(1000, 1200)])
-    boss.drain()
+    assert boss.drain().retried == 0
     assert len(receiver.taken) == 500
     late = [each for each in receiver.tries if each[2] > 2]
     assert not late, "what was claimed in vain, once, is not claimed in vain again"
@@ -266,6 +278,26 @@ def test_within_a_drain_another_one_is_empty(store, clock):
     commit(store, [delivery(1)])
     boss = deliverer(store, clock, {"a": Receiver(behave)})
     assert boss.drain().delivered == 2 and answers == [Delivered()]
+
+
+def test_who_wants_to_drain_at_the_last_moment_is_not_forgotten(store, clock):
+    class Late:
+        is_late = False
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def next_delivery(self):
+            due = store.next_delivery()
+            if due is None and not self.is_late:
+                self.is_late = True
+                commit(store, [delivery(2)])
+                assert boss.drain() == Delivered()
+            return due
+
+    commit(store, [delivery(1)])
+    boss = deliverer(Late(), clock, {"a": Receiver()})
+    assert boss.drain() == Delivered(delivered=2)
 
 
 def test_status(store, clock):

@@ -56,6 +56,23 @@ def test_it_asks_for_what_others_have_put_there(clock):
     assert START + 90 * SECOND <= receiver.tries[0][0] <= START + 92 * SECOND
 
 
+def test_what_was_claimed_ahead_is_put_back_when_the_circuit_opens(clock):
+    store, first = MemoryStore(), Receiver(clock=clock)
+    commit(store, [delivery(n) for n in range(300)])
+    boss = Deliverer(store, {"a": first}, clock=clock)
+    boss.run(Until(lambda: len(first.taken) == 300), threads=0)
+
+    def see():
+        seen.extend(store.claim_deliveries(clock.now(), 1000, worker="other", lease=MINUTE))
+
+    seen = []
+    first.behave = fail(TimeoutError())
+    commit(store, [delivery(n) for n in range(1000, 1300)])
+    clock.at(clock.now() + 30 * SECOND, see)
+    boss.run(Until(lambda: seen), threads=0)
+    assert len(first.tries) == 305 and len(seen) == 299, "all but the one that waits five minutes, or is a probe"
+
+
 def test_on_the_wall_clock_it_is_woken_at_once():
     store, clock, stop = MemoryStore(), SystemClock(), threading.Event()
     came = threading.Event()

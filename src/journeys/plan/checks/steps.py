@@ -18,7 +18,7 @@ from journeys.plan.checks.conditions import Scope, check_condition, check_filter
 from journeys.plan.checks.durations import check_positive, check_wait
 from journeys.plan.checks.graph import check_branch_names
 from journeys.plan.limits import Limits
-from journeys.plan.templates import TAG, parse_tag
+from journeys.plan.templates import merge_tags, parse_tag
 
 
 @attrs.frozen
@@ -184,10 +184,13 @@ def check_template(template: Any, path: str, report: Report) -> None:
 
 def _check_tags(text: str, path: str, report: Report) -> None:
     hint = 'write {{ trait.path }} or {{ context["Event"].path }}, with | default: "text" if wanted'
-    for tag in TAG.finditer(text):
-        if not _is_tag(tag[1]):
-            report.add("bad_template", path, f"{shown(tag[0])} is no merge tag", hint=hint, got=tag[0])
-    rest = TAG.sub("", text)
+    rest, end = "", 0
+    for start, stop, content in merge_tags(text):
+        rest, end = rest + text[end:start], stop
+        if not _is_tag(content):
+            tag = text[start:stop]
+            report.add("bad_template", path, f"{shown(tag)} is no merge tag", hint=hint, got=tag)
+    rest += text[end:]
     if "{{" in rest or "}}" in rest:
         report.add("bad_template", path, f"braces in {shown(rest)} open or close no merge tag", hint=hint, got=rest)
 

@@ -235,12 +235,7 @@ class SQLTable(Local):
                 connection.commit()
         except Exception as error:
             # what a database says repeats values, so only the kind of error is told
-            final = {each.__name__ for each in type(error).__mro__} & {
-                "DataError",
-                "IntegrityError",
-                "OverflowError",
-                "UnicodeError",
-            }
+            final = _FINAL & {each.__name__ for each in type(error).__mro__}
             reason = f"the table cannot be written: {type(error).__name__}"
             raise (errors.Rejected if final else errors.Retry)(reason) from None
 

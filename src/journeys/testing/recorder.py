@@ -1,0 +1,145 @@
+"""A destination that keeps what it gets, and can be asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from journeys.plan.values import ABSENT, equal, find
+from journeys.ports import Delivery
+from journeys.runtime.destinations.record import Record
+from journeys.testing.verdicts import About, Received, with_values
+
+if TYPE_CHECKING:
+    from journeys.testing.people import User
+    from journeys.testing.scenario import Scenario
+
+#: how many other deliveries an explanation names
+MOST_OTHERS = 10
+
+_JSON = (str, int, float, bool, list, tuple, dict, type(None))
+#: where the content of a payload is, by the call of the delivery; the rest of them are all content
+_CONTENT = {"track": "properties", "identify": "traits", "message": "template", "add": "traits", "remove": "traits"}
+
+
+class Recorder(Record):
+    """Takes deliveries as ``Record`` does, and answers ``received(...)``.
+
+    ``passes_to`` is a destination that gets each delivery first: what it raises, the delivery was not received.
+    """
+
+    def __init__(
+        self, key: str = "recorder", scenario: Scenario | None = None, *, list: bool = False, passes_to: Any = None
+    ) -> None:
+        super().__init__(list=list)
+        self.key = key
+        self.is_list = list
+        self._scenario = scenario
+        self._passes_to = passes_to
+        self._parsed: dict[str, Any] = {}
+
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
+        if self._passes_to is not None:
+            if self.is_list:
+                self._passes_to.deliver_batch(deliveries)
+            else:
+                self._passes_to.deliver(deliveries[0])
+        super()._take(deliveries)
+
+    def received(
+        self,
+        what: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+        /,
+        *,
+        to: User | str | None = None,
+        **named: Any,
+    ) -> Received:
+        """What came: of that event, or from the step of that key or name; to that person; with these properties.
+
+        A property is looked for in the content of the payload (the properties of a track call, the traits of an
+        identify call, the mapped object, the template of a message), then in the events of the journey context; a dot
+        goes into an object. Names that are no identifiers, and ``to``, stand in a dict. ValueError if nothing of that
+        name is ever sent here.
+        """
+        wanted = {**(properties or {}), **named}
+        if what is not None and self._scenario is not None:
+            self._scenario.names.message(self.key, what)
+        person, ids = self._ids(to)
+        found = [
+            self._payload(each)
+            for each in self.deliveries
+            if (what is None or self._is_called(each, what))
+            and (ids is None or _is_for(each, ids))
+            and all(_has(self._payload(each), each.call, *item) for item in wanted.items())
+        ]
+        whom = f" for {person or to}" if to is not None else ""
+        claim = f"{self.key} received {what or 'anything'}{whom}{with_values(wanted)}"
+        return Received(claim, found, About(self._scenario, (person,) if person else ()), self._others(what))
+
+    def _ids(self, to: User | str | None) -> tuple[User | None, frozenset[str] | None]:
+        if to is None:
+            return None, None
+        if isinstance(to, str):
+            person = self._scenario.known(to) if self._scenario is not None else None
+            return person, frozenset((to,)) if person is None else person.ids
+        return to, to.ids
+
+    def _is_called(self, delivery: Delivery, what: str) -> bool:
+        if what == delivery.step or (delivery.call == "track" and what == self._payload(delivery).get("event")):
+            return True
+        if self._scenario is None or delivery.journey is None:
+            return False
+        names = self._scenario.names
+        if delivery.call == "track":  # several activations of one step share its name, but not their events
+            return what in names.titles[delivery.journey, delivery.step]
+        return what in names.called[self.key, delivery.journey, delivery.step]
+
+    def _payload(self, delivery: Delivery) -> Any:
+        found = self._parsed.get(delivery.id)
+        if found is None:
+            found = self._parsed[delivery.id] = delivery.payload
+        return found
+
+    def _others(self, what: str | None) -> list[str]:
+        if what is None or not self.deliveries:
+            return [] if self.deliveries else [f"{self.key} received nothing at all"]
+        shown = [f"  {self._in_words(each)}" for each in self.deliveries[-MOST_OTHERS:]]
+        left = len(self.deliveries) - len(shown)
+        return [f"{self.key} received{f' {left} more, then' if left else ''}:", *shown]
+
+    def _in_words(self, delivery: Delivery) -> str:
+        called = self._payload(delivery).get("event") if delivery.call == "track" else delivery.call
+        step = f", {delivery.journey}: {delivery.step or 'exit'}" if delivery.journey is not None else ""
+        return f"{called} for {delivery.profile}{step}"
+
+    def clear(self) -> None:
+        """Forgets what came."""
+        super().clear()
+        self._parsed.clear()
+
+    def __repr__(self) -> str:
+        return f"<{self.key}: {len(self.deliveries)} deliveries>"
+
+
+def _is_for(delivery: Delivery, ids: frozenset[str]) -> bool:
+    if delivery.user_id is not None:
+        return delivery.user_id in ids
+    return delivery.profile in ids or (delivery.anonymous_id is not None and delivery.anonymous_id in ids)
+
+
+def _has(payload: Any, call: str, name: str, expected: Any) -> bool:
+    path = tuple(name.split("."))
+    content = payload.get(_CONTENT[call], {}) if call in _CONTENT else payload
+    found = find(content, path)
+    if found is not ABSENT:
+        return _same(found, expected)
+    context = content.get("journey_context") if call in ("track", "identify") else None
+    events = context.values() if isinstance(context, Mapping) else ()
+    return any(_same(find(properties, path), expected) for properties in events)
+
+
+def _same(found: Any, expected: Any) -> bool:
+    if found is ABSENT:
+        return False
+    return equal(found, expected) if isinstance(expected, _JSON) else bool(expected == found)
