@@ -53,12 +53,16 @@ def shape(profile: ProfileState) -> Any:
     """Everything that a state holds, as values that can be compared."""
     plain = {
         name: getattr(profile, name)
-        for name in ProfileState.__slots__
-        if name not in ("instances", "entries", "_history_ids", "scheduled", "version")
+        for name in (*ProfileState.__slots__, *ProfileState.__annotations__)
+        if not name.startswith("__") and name not in ("instances", "entries", "_history_ids", "scheduled", "version")
     }
     plain["entries"] = {key: (each.status, each.at) for key, each in profile.entries.items()}
     plain["instances"] = [
-        {name: getattr(each, name) for name in type(each).__slots__ if name not in ("_id", "waits", "moves", "unit")}
+        {
+            name: getattr(each, name)
+            for name in (*type(each).__slots__, *type(each).__annotations__)
+            if not name.startswith("_") and name not in ("waits", "moves", "unit")
+        }
         | {
             "id": each.id,
             "waits": [(wait.step.key, wait.due, wait.branch, wait.count, wait.removal) for wait in each.waits],

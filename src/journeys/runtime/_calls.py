@@ -97,7 +97,7 @@ def instant_in(value: Any, field: str) -> int:
     """An instant of a call: ISO text with an offset, or an aware datetime (T1)."""
     try:
         if type(value) is str:
-            if "1970" < value < "9999" and value[10:11] == "T":
+            if "1970" < value < "9999" and value[7:11:3] == "-T" and value[-1] == "Z":
                 moment = datetime.fromisoformat(value)
                 if moment.tzinfo is UTC and value[11:13] != "24":  # the common form; anything else is looked at closely
                     since = moment - EPOCH

@@ -144,18 +144,19 @@ class Processor:
                     or moment.tzinfo is not utc
                     or (_READS_24 and text[11:13] == "24")
                     or moment < epoch
-                    or text[10] != "T"
+                    or text[7:11:3] != "-T"  # no week dates
+                    or text[-1] != "Z"
                     or (live and ("sentAt" in call or "originalTimestamp" in call))
                 ):
                     raise ValueError
-                if moment > latest:
-                    if moment > last:
-                        raise ValueError
-                    latest = moment
+                if moment > latest and moment > last:
+                    raise ValueError
                 message_id, given = call["messageId"], call["properties"]
                 if type(message_id) is not str or type(given) is not dict:
                     raise ValueError
                 if name in known:  # and nobody wants it
+                    if moment > latest:
+                        latest = moment
                     unwanted += 1
                     add(ACCEPTED)
                     continue
@@ -184,6 +185,8 @@ class Processor:
                     known.add(name)
                 add(answer)
                 continue
+            if moment > latest:
+                latest = moment
             since = moment - epoch
             timestamp = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
             key = "u:" + user_id

@@ -106,9 +106,10 @@ class User:
     @property
     def ids(self) -> frozenset[str]:
         """Every id that leads to them."""
+        key = f"a:{self.anonymous_id}" if self.user_id is None else f"u:{self.user_id}"
         own = {self.user_id, self.anonymous_id}
-        if (profile := self.profile) is not None:
-            own |= {profile.id, *profile.linked_ids}
+        for state in self.scenario.states_of(key):
+            own |= {state.id, *(linked[2:] for linked in state.linked)}
         return frozenset(each for each in own if each is not None)
 
     @property

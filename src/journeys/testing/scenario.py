@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from journeys._time import Duration, format_instant, instant_of
+from journeys.engine._state import ProfileState
 from journeys.errors import InvalidCall, nearest
 from journeys.runtime._calls import Answer
 from journeys.runtime.clocks import ManualClock, shifted
@@ -152,6 +153,11 @@ class Scenario:
         names = Names(self.space)  # something was published since
         names.add(self.evaluator.journeys)
         return names
+
+    def states_of(self, id_key: str) -> list[ProfileState]:
+        """What the engine knows of an id, without making a view of it."""
+        found: list[ProfileState] = self.evaluator._drive(self.evaluator._core.states_of([id_key]))
+        return found
 
     def timeline(self, person: User | str) -> str:
         """What somebody did, what happened, and what they wait for until when, to be read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ _COUNTED = {
 class Said:
     """A call of the story, what was answered, and which records and counts it caused."""
 
-    __slots__ = ("after", "answer", "at", "before", "call", "counted", "timestamp")
+    __slots__ = ("_counts", "_counts_before", "after", "answer", "at", "before", "call", "timestamp")
 
     def __init__(self, call: Mapping[str, Any], received: int, watermark: int, effects: Effects) -> None:
         self.call = call
@@ -37,19 +36,19 @@ class Said:
         self.timestamp = received if given is None else instant_of(given)
         #: not before it can have been applied
         self.at = max(self.timestamp, watermark)
-        self.before = len(effects.records)
-        self.counted: Mapping[str, int] = dict(effects.counters)
+        self.before = self.after = len(effects.records)
+        self._counts_before = dict(effects.counters)
         self.answer: Answer
-        self.after = self.before
 
     def close(self, answer: Answer, effects: Effects) -> None:
         """The evaluator has answered."""
         self.answer = answer
         self.after = len(effects.records)
-        if self.counted != effects.counters:
-            self.counted = Counter(effects.counters) - Counter(self.counted)
-        else:
-            self.counted = {}
+        self._counts = dict(effects.counters)
+
+    def counted(self, name: str) -> bool:
+        """Whether the call was counted under that name."""
+        return self._counts.get(name, 0) > self._counts_before.get(name, 0)
 
 
 def timeline(
@@ -147,9 +146,9 @@ def _call(said: Said, evaluator: Evaluator, name: str) -> str:
         remarks.append(str(answer))
     if said.timestamp > evaluator._core.processor.watermark and evaluator._core.plan.may_be_late:
         remarks.append("not applied yet, because of allowed_lateness")
-    elif said.counted.get("unwanted"):
+    elif said.counted("unwanted"):
         remarks.append(_unwanted(call, evaluator))
-    remarks += [words for counted, words in _COUNTED.items() if said.counted.get(counted)]
+    remarks += [words for counted, words in _COUNTED.items() if said.counted(counted)]
     return _does(call) + "".join(f" — {remark}" for remark in remarks)
 
 
@@ -161,7 +160,9 @@ def _does(call: Mapping[str, Any]) -> str:
         case "page" | "screen":
             return f"sees the {call['type']} {call.get('name')}{properties}"
         case "identify":
-            return f"is{traits or ' there'}" + (f", with {call['anonymousId']}" if "userId" in call and "anonymousId" in call else "")
+            return f"is{traits or ' there'}" + (
+                f", with {call['anonymousId']}" if "userId" in call and "anonymousId" in call else ""
+            )
         case "group":
             return f"joins {call.get('groupId')}{traits}"
     return f"becomes {call.get('userId')}, so far {call.get('previousId')}"
