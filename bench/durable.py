@@ -56,7 +56,7 @@ def _files(folder: str) -> Callable[[], str]:
 def sqlite_batches(options: Options) -> list[Figure]:
     """W on SQLite, `synchronous=FULL`, groups of 1,000 calls."""
     name, goal = "W on SQLite, FULL, groups of 1,000", 12.0
-    work = make(min(options.scale, 0.25), options.seed)
+    work = make(options.scale, options.seed)
     options.say(f"SQLite: {len(work.calls):,} calls in groups of {GROUP:,}")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         made = _files(folder)
@@ -127,14 +127,12 @@ def postgres(options: Options) -> list[Figure]:
         from bench import postgres_server
     except ImportError as error:
         return [skipped(name, goal, f"no server: {error}") for name in names]
-    work = make(min(options.scale, 0.1), options.seed)
+    work = make(min(options.scale, 0.25), options.seed)
     options.say(f"PostgreSQL: {len(work.calls):,} calls")
     try:
         server: AbstractContextManager[Callable[[], str]] = postgres_server.running()
         with server as database:
-            timings = compare(
-                by_hand(work.calls), [_on_store(work.calls, database, "one worker")], max(1, options.runs // 2)
-            )
+            timings = compare(by_hand(work.calls), [_on_store(work.calls, database, "one worker")], options.runs)
             one = figure(names[0], timings["one worker"], goal, calls=len(work.calls))
             return [one, _eight(work, database, one, names[1], options)]
     except postgres_server.NoServer as error:

@@ -28,12 +28,12 @@ from journeys import Evaluator
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Python functions that are entered for one event, on average of workload W
-CALLS_UNWANTED = 15.1
-CALLS_WANTED = 62
-CALLS_WANTED_WITH_TRACE = 75
+CALLS_UNWANTED = 0.1
+CALLS_WANTED = 18.5
+CALLS_WANTED_WITH_TRACE = 21.5
 #: allocations that remain: of one unwanted event, and bytes of one live instance with its profile (CPython 3.11)
 BYTES_UNWANTED = 1
-BYTES_LIVE = 2_600
+BYTES_LIVE = 1_600
 #: bytes of one state in a durable store when one instance is live
 STATE_BYTES = 540
 

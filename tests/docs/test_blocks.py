@@ -58,7 +58,7 @@ def test_the_runner_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert (tmp_path / "note.txt").read_text() == "not compared\n"
     for wrong in (PAGE.replace("\none\n", "\ntwo\n"), PAGE.replace("{\n  …", "[\n  …")):
         (tmp_path / "page.md").write_text(wrong)
-        with pytest.raises(AssertionError, match="page.md:"):
+        with pytest.raises(AssertionError, match=r"page\.md:"):
             Page(tmp_path / "page.md").run()
 
 

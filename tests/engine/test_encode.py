@@ -54,14 +54,14 @@ def shape(profile: ProfileState) -> Any:
     plain = {
         name: getattr(profile, name)
         for name in (*ProfileState.__slots__, *ProfileState.__annotations__)
-        if not name.startswith("__") and name not in ("instances", "entries", "_history_ids", "scheduled", "version")
+        if not name.startswith("__") and name not in ("crowd", "instances", "entries", "_history_ids", "scheduled", "version")
     }
     plain["entries"] = {key: (each.status, each.at) for key, each in profile.entries.items()}
     plain["instances"] = [
         {
             name: getattr(each, name)
             for name in (*type(each).__slots__, *type(each).__annotations__)
-            if not name.startswith("_") and name not in ("waits", "moves", "unit")
+            if not name.startswith("_") and name not in ("crowd", "waits", "moves", "unit")
         }
         | {
             "id": each.id,

@@ -221,13 +221,13 @@ class Engine:
 
     def _forget_ended(self, profile: ProfileState, horizon: int) -> None:
         """Instances that ended before the horizon are kept no longer for their goal."""
-        profile.instances = [
-            each for each in profile.instances if each.status != ENDED or each.waits or each.expires_at > horizon
-        ]
+        kept = [each for each in profile.instances if each.status != ENDED or each.waits or each.expires_at > horizon]
+        if len(kept) < len(profile.instances):
+            profile.rearrange(kept)
 
     def _mark(self, profile: ProfileState, message_id: str, at: int) -> None:
         marks = profile.marks
-        if len(marks) >= 16 and len(marks) & 15 == 0:
+        if len(marks) >= 16 and len(marks) & (len(marks) - 1) == 0:  # now and then, and ever more seldom
             horizon = self.plan.dedupe_window.before(at)
             for old in [each for each, marked in marks.items() if marked <= horizon]:
                 del marks[old]
@@ -276,7 +276,9 @@ class Engine:
             send_changes(self)
         instances = profile.instances
         if instances and route.journeys:  # O2 (4)
-            for instance in tuple(instances):
+            crowd = profile.crowd
+            concerned = None if crowd is None else crowd.concerned(route, properties)
+            for instance in tuple(instances) if concerned is None else concerned:
                 if instance.plan in route.journeys:
                     self._see(instance, route, properties, timestamp)
         if plan.waits_for_conditions:
@@ -405,7 +407,8 @@ class Engine:
         profile.settle_due()
 
     def _fire_instance(self, profile: ProfileState, at: int) -> bool:
-        for instance in profile.instances:
+        first = None if profile.crowd is None else profile.crowd.first()
+        for instance in profile.instances if first is None else (first,):
             if instance.due > at:
                 continue
             if instance.exit_at <= at and instance.status != ENDED:

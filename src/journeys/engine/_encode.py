@@ -98,7 +98,7 @@ def _adopt(profile: ProfileState, raws: list[Any], plan: Plan) -> None:
             profile.instances.append(_decode_instance(raw, journey))
     if profile.foreign or foreign:
         profile.foreign = foreign
-    profile.instances.sort(key=lambda instance: instance.order)
+    profile.rearrange(sorted(profile.instances, key=lambda instance: instance.order))
 
 
 def _encode_instance(instance: Instance) -> list[Any]:

@@ -70,7 +70,10 @@ def _may_enter(engine: Engine, journey: JourneyPlan, identifier: Any) -> bool:
         return False
     if journey.exclude_previous and _was_in_earlier_version(profile, journey):  # V3
         return False
-    for instance in profile.instances:
+    among = profile.instances
+    if profile.crowd is not None and journey.identifier is not None and journey.reentry_after is None:
+        among = profile.crowd.named(journey.key, identifier)
+    for instance in among:
         if instance.status != LIVE or instance.plan.key != journey.key:
             continue
         if journey.identifier is None or equal(instance.identifier, identifier):  # E3, E4
@@ -84,7 +87,7 @@ def _new_instance(engine: Engine, journey: JourneyPlan, cause: Any, identifier: 
     profile = engine.profile
     profile.order += 1
     instance = Instance(journey, profile.id, cause, identifier, engine.now, profile.order)
-    profile.instances.append(instance)
+    profile.add(instance)
     profile.remember_journey(journey)
     return instance
 

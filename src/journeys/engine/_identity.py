@@ -80,7 +80,7 @@ def _merge_instances(engine: Engine, profile: ProfileState, other: ProfileState)
     for order, instance in enumerate(ordered, 1):
         instance.order = order
     profile.order = len(ordered)
-    profile.instances = list(ordered)
+    profile.rearrange(list(ordered))
     kept: list[Instance] = []
     for instance in ordered:
         if instance.status in (LIVE, COMPLETED) and any(_collide(instance, older) for older in kept):

@@ -29,7 +29,7 @@ def complete(engine: Engine, instance: Instance) -> None:
     if engine.effects.traces:
         engine.effects.record(engine.now, engine.profile, instance, "completed")
     if instance.plan.is_condition_based:
-        instance.status = COMPLETED
+        instance.leave(COMPLETED)
     else:
         _note_end(engine, instance)
         forget_if_done(engine.profile, instance)
@@ -61,7 +61,7 @@ def end(engine: Engine, instance: Instance, kind: str, fields: Any = None, *, se
         leave_list(engine, instance, step)
     instance.waits = []
     if kind == "merged":
-        instance.status = ENDED
+        instance.leave(ENDED)
         instance.goal_open = False
     else:
         _note_end(engine, instance)
@@ -90,11 +90,11 @@ def leave_list(engine: Engine, instance: Instance, step: AdPlan) -> None:
 def _note_end(engine: Engine, instance: Instance) -> None:
     """Remembers the end for late entry events (E8), and when a condition entry is armed again (E6)."""
     profile, plan = engine.profile, instance.plan
-    instance.status = ENDED
+    instance.leave(ENDED)
     instance.expires_at = engine.now  # from now on: when it ended, for its retention
     if plan.condition is None:
         ends = profile.own("ends")
-        if len(ends) >= 16 and len(ends) & 15 == 0:
+        if len(ends) >= 16 and len(ends) & (len(ends) - 1) == 0:  # now and then, and ever more seldom
             horizon = engine.plan.dedupe_window.before(engine.now)
             for old in [key for key, at in ends.items() if at <= horizon]:
                 del ends[old]
@@ -112,4 +112,4 @@ def _note_end(engine: Engine, instance: Instance) -> None:
 def forget_if_done(profile: ProfileState, instance: Instance) -> None:
     """An instance that has ended, whose goal is decided and that has no removal due, is forgotten."""
     if instance.status == ENDED and not instance.goal_open and not instance.waits:
-        profile.instances.remove(instance)
+        profile.remove(instance)

@@ -7,12 +7,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from hashlib import blake2b
 from json.encoder import encode_basestring
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 from journeys._time import format_instant
+from journeys.engine._crowd import CROWDED, Crowd
 from journeys.plan.plan import JourneyPlan, StepPlan
 from journeys.plan.values import NEVER, compact, normal
 
@@ -85,6 +88,8 @@ class Instance:
     goal_open = False
     exit_at = NEVER
     moves = unit = 0
+    #: the index that it is in, where its profile has many
+    crowd: Crowd | None = None
     _id: str | None = None
 
     def __init__(
@@ -133,6 +138,19 @@ class Instance:
             if wait.due < due:
                 due = wait.due
         self.due = due
+        if self.crowd is not None:
+            self.crowd.note(self)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is neither completed nor ended."""
+        return self.status == LIVE
+
+    def leave(self, status: int) -> None:
+        """It lives no longer: COMPLETED or ENDED."""
+        if self.crowd is not None and self.status == LIVE:
+            self.crowd.live -= 1
+        self.status = status
 
 
 class EntryState:
@@ -168,6 +186,8 @@ class ProfileState:
     anonymous_id: str | None = None
     #: id keys that lead here besides its own
     linked: tuple[str, ...] = ()
+    #: an index over its instances, where they are many
+    crowd: Crowd | None = None
     #: the second of its latest event and how many there were in it, where that is limited (L2)
     rate: tuple[int, int] = (-1, 0)
     #: when it was last seen with its anonymous id
@@ -239,9 +259,13 @@ class ProfileState:
     def settle_due(self) -> None:
         """Sets ``due`` to the earliest of all its deadlines."""
         due = NEVER
-        for instance in self.instances:
-            if instance.due < due:
-                due = instance.due
+        if self.crowd is not None:
+            first = self.crowd.first()
+            due = NEVER if first is None else first.due
+        else:
+            for instance in self.instances:
+                if instance.due < due:
+                    due = instance.due
         if self.entries:
             for entry in self.entries.values():
                 if entry.at < due:
@@ -255,7 +279,32 @@ class ProfileState:
     @property
     def live(self) -> int:
         """How many live instances it has (E9)."""
+        if self.crowd is not None:
+            return self.crowd.live
         return sum(instance.status == LIVE for instance in self.instances)
+
+    def add(self, instance: Instance) -> None:
+        """One more instance, the latest to enter."""
+        self.instances.append(instance)
+        if self.crowd is not None:
+            self.crowd.add(instance)
+        elif len(self.instances) >= CROWDED:
+            self.crowd = Crowd(self.instances)
+
+    def remove(self, instance: Instance) -> None:
+        """An instance is forgotten."""
+        if self.crowd is None:
+            self.instances.remove(instance)
+        else:
+            del self.instances[bisect_left(self.instances, instance.order, key=attrgetter("order"))]
+            self.crowd.remove(instance)
+
+    def rearrange(self, instances: list[Instance]) -> None:
+        """Other instances than before, in the order in which they entered."""
+        self.instances = instances
+        for instance in instances:
+            instance.crowd = None
+        self.crowd = Crowd(instances) if len(instances) >= CROWDED else None
 
     def remember_journey(self, journey: JourneyPlan) -> None:
         """Notes that it has been in this version of the journey."""

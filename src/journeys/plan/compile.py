@@ -96,6 +96,7 @@ class _SpaceCompiler:
             route.entries = tuple(entries.get(name, ()))
             route.reentries = tuple(reentries.get(name, ()))
             route.goals = any(each.goal is not None and each.goal.event == name for each in route.journeys)
+            route.identifiers = _identifiers(route)
         conditions = [each for each in plan.journeys.values() if each.condition is not None]
         plan.condition_entries = tuple(conditions)
         plan.waits_for_conditions = bool(conditions) or any(
@@ -120,6 +121,23 @@ def _named_events(plan: p.Plan) -> Iterable[str]:
         yield from audience.events
     for computed in plan.computed.values():
         yield from computed.events
+
+
+def _identifiers(route: p.Route) -> tuple[tuple[str, p.Path], ...] | None:
+    """By which path each journey finds the one instance that such an event concerns; None if it may be any."""
+    found = set()
+    for journey in route.journeys:
+        paths: set[p.Path | None] = {rule.identifier for rule in journey.exit_rules.get(route.name, ())}
+        for step in journey.steps.values():
+            if isinstance(step, p.HoldPlan):
+                paths |= {branch.identifier for branch in step.branches.get(route.name, ())}
+        if journey.goal is not None and journey.goal.event == route.name:
+            return None
+        for path in paths:
+            if path is None:
+                return None
+            found.add((journey.key, path))
+    return tuple(sorted(found)) if len({key for key, _ in found}) == len(found) else None
 
 
 class _JourneyCompiler:

@@ -95,8 +95,9 @@ def destinations_of(space: Space) -> dict[str, bool]:
     for journey in space.journeys:
         for destination, _, is_list, _ in _sends(journey):
             found[destination] = found.get(destination, False) or is_list
-    outputs = (*space.audiences, *space.computed_traits)
-    return {name: False for each in outputs for name in each.destinations} | found
+    outputs = [name for each in space.audiences for name in each.destinations]
+    outputs += [name for each in space.computed_traits for name in each.destinations]
+    return dict.fromkeys(outputs, False) | found
 
 
 def _sends(journey: Journey) -> Iterator[tuple[str, str | None, bool, set[str]]]:

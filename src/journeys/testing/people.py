@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from journeys._time import format_instant, instant_of, to_datetime
+from journeys._time import format_instant, instant_of
 from journeys.plan.values import equal
+from journeys.runtime.render.counts import ENDS
+from journeys.testing._instants import day_of, time_of
 from journeys.testing.verdicts import About, Found, Verdict, brief, with_values
 
 if TYPE_CHECKING:
@@ -227,15 +229,11 @@ class User:
 
     def _how_it_ended(self, journey: str) -> str:
         theirs = [record for record in self.records if record.get("journey") == journey]
-        ends = [
-            each
-            for each in theirs
-            if each["kind"] in ("completed", "exited", "expired", "archived", "merged", "failed")
-        ]
+        ends = [each for each in theirs if each["kind"] in ENDS]
         if not ends:
             return "they are in it no more" if theirs else "they never entered it"
-        at = to_datetime(instant_of(ends[-1]["at"]))
-        return f"they {'were ' if ends[-1]['kind'] in ('archived', 'merged') else ''}{ends[-1]['kind']} at {at:%Y-%m-%d %H:%M:%S}"
+        at = instant_of(ends[-1]["at"])
+        return f"it ended as {ends[-1]['kind']}, {day_of(at)} {time_of(at)}"
 
     def __str__(self) -> str:
         return self.user_id or self.anonymous_id or ""

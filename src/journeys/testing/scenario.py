@@ -108,7 +108,7 @@ class Scenario:
         evaluator = self.evaluator
         effects = evaluator._core.effects
         received = evaluator._received()
-        # a call after an `advance` comes a microsecond later: the clock goes along, so that two hours after it are two hours
+        # a call after an `advance` comes a microsecond later: the clock goes along, so that two hours later are later
         evaluator.manual.set(received)
         said = Said(call, received, evaluator._core.processor.watermark, effects)
         said.close(evaluator.feed(call), effects)
@@ -185,7 +185,7 @@ class StoryClock:
 
     def advance(self, by: Duration | str | timedelta | None = None, **parts: float) -> int:
         """Lets time pass, by a duration or by ``days=…``, ``hours=…``, ``minutes=…``; answers where it stands then."""
-        self._evaluator.advance(by=by, **parts)
+        self._evaluator.advance(shifted(self.now(), by, parts))
         return self.now()
 
     def set(self, moment: str | datetime | int) -> None:

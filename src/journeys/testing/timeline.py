@@ -52,7 +52,7 @@ class Said:
 
 
 def timeline(
-    evaluator: Evaluator, said: Sequence[Said], name: str, ids: Collection[str], profile: ProfileView | None
+    evaluator: Evaluator, said: Sequence[Said], name: str, ids: frozenset[str], profile: ProfileView | None
 ) -> str:
     """The timeline of the person of these ids."""
     records = evaluator._core.effects.records
@@ -160,9 +160,8 @@ def _does(call: Mapping[str, Any]) -> str:
         case "page" | "screen":
             return f"sees the {call['type']} {call.get('name')}{properties}"
         case "identify":
-            return f"is{traits or ' there'}" + (
-                f", with {call['anonymousId']}" if "userId" in call and "anonymousId" in call else ""
-            )
+            linked = f", with {call['anonymousId']}" if "userId" in call and "anonymousId" in call else ""
+            return f"is{traits or ' there'}{linked}"
         case "group":
             return f"joins {call.get('groupId')}{traits}"
     return f"becomes {call.get('userId')}, so far {call.get('previousId')}"

@@ -68,9 +68,9 @@ def test_what_was_claimed_ahead_is_put_back_when_the_circuit_opens(clock):
     seen = []
     first.behave = fail(TimeoutError())
     commit(store, [delivery(n) for n in range(1000, 1300)])
-    clock.at(clock.now() + 30 * SECOND, see)
+    clock.at(clock.now() + 20 * SECOND, see)
     boss.run(Until(lambda: seen), threads=0)
-    assert len(first.tries) == 305 and len(seen) == 299, "all but the one that waits five minutes, or is a probe"
+    assert len(first.tries) == 305 and len(seen) == 300, "another worker may have all of them"
 
 
 def test_on_the_wall_clock_it_is_woken_at_once():

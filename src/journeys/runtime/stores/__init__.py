@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from journeys.errors import nearest
 from journeys.ports import Store
@@ -27,8 +28,10 @@ def __getattr__(name: str) -> Any:
 
 
 def open_store(where: str | Store) -> Store:
-    """The store that a URL names: ``memory:``, ``sqlite:///journeys.db`` (four slashes before an absolute path) or
-    ``postgresql://user@host/database``; a store is itself.
+    """The store that a URL names; a store is itself.
+
+    ``memory:``, ``sqlite:///journeys.db`` (four slashes before an absolute path), or what PostgreSQL takes, such as
+    ``postgresql://user@host/database``, with ``?schema=shop`` if it is not to be in the schema ``journeys``.
     """
     if not isinstance(where, str):
         return where
@@ -40,8 +43,17 @@ def open_store(where: str | Store) -> Store:
     if scheme in ("postgresql", "postgres") and rest.startswith("//"):
         from journeys.runtime.stores.postgres import PostgresStore
 
-        return PostgresStore(where)
+        url, schema = _split_schema(where)
+        return PostgresStore(url, schema=schema)
     raise ValueError(f"{_without_password(where)!r} names no store: {_remedy(scheme, rest)}")
+
+
+def _split_schema(url: str) -> tuple[str, str]:
+    address, _, query = url.partition("?")
+    parameters = query.split("&") if query else []
+    schemas = [unquote(each.removeprefix("schema=")) for each in parameters if each.startswith("schema=")]
+    rest = "&".join(each for each in parameters if not each.startswith("schema="))
+    return f"{address}?{rest}" if rest else address, schemas[-1] if schemas else "journeys"
 
 
 def _remedy(scheme: str, rest: str) -> str:

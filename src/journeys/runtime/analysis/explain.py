@@ -1,0 +1,245 @@
+"""Why a person is in a journey or not, where, and what she waits for until when: as data and in words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from journeys._time import format_instant
+from journeys.engine._advance import Engine
+from journeys.engine._effects import Effects
+from journeys.engine._encode import decode_state, encode_state
+from journeys.engine._state import COMPLETED, ENDED, LIVE, Instance, ProfileState
+from journeys.errors import nearest
+from journeys.model.journey import Journey
+from journeys.model.space import Space
+from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, SplitPlan, WaitPlan
+from journeys.plan.values import NEVER
+from journeys.runtime.analysis.explain_entry import EntryExplanation, explain_entry
+from journeys.runtime.analysis.explain_truth import features_of
+from journeys.runtime.analysis.explain_waits import WaitExplanation, explain_wait
+from journeys.runtime.render import describe_entry
+
+if TYPE_CHECKING:
+    from journeys.runtime.evaluator import Evaluator
+
+#: how many deadlines are looked ahead for the next thing that happens by itself
+AHEAD = 2_000
+_STATUS = {LIVE: "live", COMPLETED: "completed"}
+
+
+@attrs.frozen(kw_only=True)
+class InstanceExplanation:
+    """One way through the journey that is under way, or completed and not yet left.
+
+    ``ends_at`` is when it ends at the latest, ``ends_by`` whether by ``exit_after`` or ``max_age``.
+    """
+
+    id: str
+    version: int
+    status: str
+    entered_at: str
+    entered_by: str
+    identifier: Any
+    waits: tuple[WaitExplanation, ...]
+    ends_at: str | None
+    ends_by: str | None
+
+    def lines(self) -> Iterator[str]:
+        """It in words."""
+        named = "" if self.identifier is None else f" with {json.dumps(self.identifier, ensure_ascii=False)}"
+        yield f"in version {self.version}{named} since {self.entered_at}, by: {self.entered_by}"
+        if self.status == "completed":
+            yield "  has completed, and stays until she exits"
+        for wait in self.waits:
+            yield from ("  " + line for line in wait.lines())
+        if self.ends_at is not None:
+            yield f"  leaves at the latest at {self.ends_at} ({self.ends_by})"
+
+
+@attrs.frozen
+class Remembered:
+    """What is kept of past events for a condition of the journey: which event, in what form, why, how much."""
+
+    event: str
+    kind: str
+    why: str
+    size: int
+
+
+@attrs.frozen
+class Happening:
+    """What happens in the journey if no input comes: the kind of the record, and the step or rule it names."""
+
+    at: str
+    kind: str
+    step: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.kind}" + (f" {self.step}" if self.step else "")
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """How a person stands with a journey at ``at``; ``text`` says it in words.
+
+    ``next`` is the first thing that happens in this journey if no input comes, None if nothing does.
+    """
+
+    profile: str
+    journey: str
+    at: str
+    known: bool
+    instances: tuple[InstanceExplanation, ...]
+    entry: EntryExplanation
+    next: Happening | None
+    remembers: tuple[Remembered, ...]
+
+    @property
+    def inside(self) -> bool:
+        """Whether she is in the journey, completed ways included."""
+        return bool(self.instances)
+
+    @property
+    def text(self) -> str:
+        """All of it in words."""
+        told = "is in" if self.inside else "is not in"
+        lines = [f"{self.profile} {told} {self.journey} at {self.at}"]
+        if not self.known:
+            lines.append("nothing is known of this profile yet")
+        for instance in self.instances:
+            lines += instance.lines()
+        lines += self.entry.lines()
+        lines.append(f"next by itself: {self.next}" if self.next else "nothing happens here by time alone")
+        for each in self.remembers:
+            lines.append(f"remembered of {each.event}: {each.kind} ({each.why}), size {each.size}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain data, for JSON."""
+        return attrs.asdict(self) | {"inside": self.inside}
+
+
+def explain(profile: ProfileState, plan: Plan, space: Space, journey_key: str, now: int) -> Explanation:
+    """How the profile stands with a journey at an instant; the profile is not touched.
+
+    ``space`` names all versions with their status, ``plan`` is what runs. Deadlines before ``now`` have happened in
+    what is said (T6), also if nobody has let them happen yet. KeyError if there is no such journey.
+    """
+    versions = sorted((each for each in space.journeys if each.key == journey_key), key=lambda each: each.version)
+    if not versions:
+        known = sorted({each.key for each in space.journeys})
+        raise KeyError(f"no journey {journey_key!r}; {nearest(journey_key, known)}")
+    at = max(now, profile.clock, 0)
+    seen = profile.clock >= 0
+    here = _copy(profile, plan)
+    engine = Engine(plan, Effects(traces=False))
+    engine.advance(here, at - 1)
+    coming = _coming(here, plan, journey_key)
+    inside = tuple(
+        _instance(instance, here, space, at)
+        for instance in here.instances
+        if instance.plan.key == journey_key and instance.status != ENDED
+    )
+    entry = explain_entry(here, plan, space, versions, at, seen=seen)
+    enters = next((each.at for each in coming if each.kind == "entered"), None)
+    return Explanation(
+        profile=here.id,
+        journey=journey_key,
+        at=format_instant(at),
+        known=seen,
+        instances=inside,
+        entry=attrs.evolve(entry, enters_at=enters),
+        next=coming[0] if coming else None,
+        remembers=_remembered(here, [each for each in plan.journeys.values() if each.key == journey_key]),
+    )
+
+
+def explain_profile(
+    evaluator: Evaluator, user_id: str | None = None, *, anonymous_id: str | None = None, journey: str
+) -> Explanation:
+    """``explain`` for a person of an evaluator, as of now; also for one of whom nothing is known."""
+    if (user_id is None) == (anonymous_id is None):
+        raise TypeError("give a user_id or an anonymous_id")
+    key = f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
+    with evaluator._lock:
+        core = evaluator._core
+        found = evaluator._drive(core.states_of([key]))
+        mark = core.processor.watermark if core.exclusive else evaluator.store.watermark()
+        now = max(evaluator.clock.now() if evaluator.is_live else 0, mark)
+        space = attrs.evolve(evaluator.space, journeys=evaluator.journeys)
+        return explain(found[0] if found else ProfileState(key), core.plan, space, journey, now)
+
+
+def _copy(profile: ProfileState, plan: Plan) -> ProfileState:
+    copy = decode_state(encode_state(profile), plan)
+    copy.settle_due()
+    return copy
+
+
+def _coming(profile: ProfileState, plan: Plan, journey: str) -> list[Happening]:
+    """What happens next in the journey by time alone, up to the next entry into it.
+
+    The engine itself is asked, on a copy: it is the one who knows what comes first.
+    """
+    copy, effects = _copy(profile, plan), Effects()
+    engine, found = Engine(plan, effects), list[Happening]()
+    for _ in range(AHEAD):
+        if copy.due >= NEVER:
+            break
+        engine.advance(copy, copy.due)
+        for record in effects.take().records:
+            if record.journey != journey:
+                continue
+            fields = record.fields() if callable(record.fields) else record.fields or {}
+            place = fields.get("step") or fields.get("rule")
+            found.append(Happening(format_instant(record.at), record.kind, place))
+        if any(each.kind == "entered" for each in found):
+            break
+    return found
+
+
+def _instance(instance: Instance, profile: ProfileState, space: Space, now: int) -> InstanceExplanation:
+    deadlines = [(instance.exit_at, "exit_after")]
+    if instance.status == LIVE:
+        deadlines.append((instance.expires_at, "max_age"))
+    at, by = min(deadlines)
+    waits = sorted((wait for wait in instance.waits if not wait.removal), key=lambda wait: wait.rank)
+    return InstanceExplanation(
+        id=instance.id,
+        version=instance.plan.version,
+        status=_STATUS[instance.status],
+        entered_at=format_instant(instance.entered_at),
+        entered_by=_entered_by(instance.plan.model),
+        identifier=instance.identifier,
+        waits=tuple(explain_wait(wait, instance, profile, space, now) for wait in waits),
+        ends_at=None if at >= NEVER else format_instant(at),
+        ends_by=None if at >= NEVER else by,
+    )
+
+
+def _entered_by(journey: Journey) -> str:
+    with contextlib.suppress(TypeError):
+        return describe_entry(journey.entry)
+    return ""
+
+
+def _remembered(profile: ProfileState, journeys: list[JourneyPlan]) -> tuple[Remembered, ...]:
+    conditions: list[Any] = []
+    for journey in journeys:
+        conditions += [each for each in (journey.condition, journey.entry_audience) if each is not None]
+        for step in journey.steps.values():
+            if isinstance(step, WaitPlan):
+                conditions.append(step.condition)
+            elif isinstance(step, (SplitPlan, MultiBranchPlan)):
+                conditions += [condition for _, condition, _ in step.branches]
+    features = {each.key: each for condition in conditions for each in features_of(condition)}
+    return tuple(
+        Remembered(each.event, each.kind, each.why, each.size(profile.cells[key]))
+        for key, each in sorted(features.items())
+        if key in profile.cells
+    )

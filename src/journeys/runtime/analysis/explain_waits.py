@@ -1,0 +1,92 @@
+"""What a token waits for: the ways out, until when, and what happens then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from journeys._time import format_instant
+from journeys.engine._state import Instance, ProfileState, Wait
+from journeys.model.conditions import Condition
+from journeys.model.space import Space
+from journeys.model.steps import HoldUntil, MultiBranchSplit, Step, WaitForCondition
+from journeys.plan.plan import HoldPlan, MultiBranchPlan, WaitPlan
+from journeys.plan.values import NEVER
+from journeys.runtime.analysis.explain_truth import Truth, flips_at, truth_of
+from journeys.runtime.render import describe_event, describe_step, kind_of
+
+
+@attrs.frozen(kw_only=True)
+class WaitExplanation:
+    """One wait: ``until`` is when it ends by itself (None: only an input can end it), ``then`` what follows.
+
+    ``ways`` are the events that end it before, each with what follows; ``condition`` is what it waits to be true.
+    """
+
+    step: str
+    kind: str
+    text: str
+    until: str | None
+    then: str
+    branch: str | None = None
+    ways: tuple[str, ...] = ()
+    restarts: int | None = None
+    restarts_left: int | None = None
+    condition: Truth | None = None
+
+    def lines(self) -> Iterator[str]:
+        """It in words."""
+        where = f"{self.step}: {self.branch}" if self.branch is not None else self.step
+        yield f"waits at {where} ({self.text})"
+        if self.condition is not None:
+            yield from ("  " + line for line in self.condition.lines())
+        for way in self.ways:
+            yield f"  {way}"
+        if self.restarts_left is not None:
+            yield f"  has begun again {self.restarts} times, {self.restarts_left} left"
+        by_itself = "not by time alone" if self.until is None else f"by itself at {self.until}"
+        yield f"  goes on {by_itself}, then {self.then}"
+
+
+def explain_wait(wait: Wait, instance: Instance, profile: ProfileState, space: Space, now: int) -> WaitExplanation:
+    """A wait of an instance in words and numbers."""
+    step: Step = wait.step.model
+    until: int | None = None if wait.due >= NEVER else wait.due
+    said = WaitExplanation(step=wait.step.key, kind=kind_of(step), text=describe_step(step), until=None, then="")
+    if isinstance(wait.step, HoldPlan) and isinstance(step, HoldUntil):
+        said = attrs.evolve(said, then=f"timeout, {leads_to(step.timeout)}", ways=tuple(_ways(step)))
+        if any(branch.restart for branch in step.branches):
+            said = attrs.evolve(said, restarts=wait.count, restarts_left=max(step.max_restarts - wait.count, 0))
+    elif isinstance(wait.step, WaitPlan) and isinstance(step, WaitForCondition):
+        until = flips_at(wait.step.condition, profile, instance.context, now)
+        truth = truth_of(step.condition, wait.step.condition, profile, instance.context, now, space)
+        said = attrs.evolve(said, then=leads_to(step.next), condition=truth)
+    elif isinstance(wait.step, MultiBranchPlan) and isinstance(step, MultiBranchSplit):
+        branch = step.branches[wait.branch]
+        condition = wait.step.branches[wait.branch][1]
+        until = flips_at(condition, profile, instance.context, now)
+        truth = _truth(branch.condition, condition, profile, instance, now, space)
+        said = attrs.evolve(said, branch=branch.name, then=leads_to(branch.next), condition=truth)
+    else:
+        phase = getattr(step, "until", None) is not None and wait.count == 0
+        follows = leads_to(getattr(step, "next", None))
+        said = attrs.evolve(said, then=f"until its instant, then {follows}" if phase else follows)
+    return attrs.evolve(said, until=None if until is None else format_instant(until))
+
+
+def leads_to(step: str | None) -> str:
+    """What follows, in words."""
+    return "the path ends" if step is None else f"goes to {step}"
+
+
+def _truth(
+    model: Condition, condition: object, profile: ProfileState, instance: Instance, now: int, space: Space
+) -> Truth:
+    return truth_of(model, condition, profile, instance.context, now, space)  # type: ignore[arg-type]
+
+
+def _ways(step: HoldUntil) -> Iterator[str]:
+    for branch in step.branches:
+        what = describe_event(branch.event, branch.where)
+        yield f"{branch.name}: on {what} {'it begins again' if branch.restart else leads_to(branch.next)}"

@@ -1,0 +1,332 @@
+"""What is explained is what then happens."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from journeys import Evaluator, ManualClock
+from journeys._time import parse_instant
+from journeys.codec import load_space
+from journeys.engine._encode import encode_state
+from journeys.plan.values import find
+from journeys.runtime.analysis.explain import Explanation, explain, explain_profile
+from journeys.runtime.simulation import Simulation
+from tests.reference.compare import case
+from tests.support import (
+    Json,
+    advance,
+    at,
+    branch,
+    branches,
+    delay,
+    did,
+    either,
+    every,
+    hold,
+    journey,
+    negated,
+    on,
+    send,
+    space,
+    trace_of,
+    trait,
+    wait,
+    where,
+)
+
+CART = journey(
+    {
+        "hold": hold("PT2H", branch("bought", "Order Completed"), branch("changed", "Cart Modified", restart=True),
+                     timeout="nudge", max_restarts=5),
+        "nudge": send("quiet"),
+        "quiet": wait(did("Order Completed", count={"exactly": 0}, within="P30D")),
+    },
+    key="cart",
+    entry=on("Cart Modified", identifier="cart_id", where=where(("value", "greater_than", 10))),
+    max_age="P60D",
+)  # fmt: skip
+WINBACK = journey(
+    {"rest": delay("P1D")},
+    key="winback",
+    entry=every(
+        did("Order Completed"), did("Order Completed", count={"exactly": 0}, within="P180D"),
+        trait("plan", "equals", "pro"), negated(either(did("Complained", count={"at_least": 2}))),
+    ),
+    exit_after="P10D",
+    reentry_after="P20D",
+)  # fmt: skip
+
+
+def evaluator(*journeys: Json, **fields: Any) -> Evaluator:
+    return Evaluator(space(*journeys, **fields), clock=ManualClock(at()))
+
+
+def asked(one: Evaluator, key: str, user: str = "u1") -> Explanation:
+    return explain_profile(one, user, journey=key)
+
+
+def codes(said: Explanation) -> list[str]:
+    return [block.code for block in said.entry.blocks]
+
+
+def kinds(one: Evaluator) -> list[str]:
+    return [record["kind"] for record in one.trace()]
+
+
+def test_inside_a_hold() -> None:
+    """Where she is, by which events it ends, how often it may begin again, and when it ends by itself."""
+    one = evaluator(CART)
+    one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 50}, timestamp=at())
+    one.advance(hours=1)
+    one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 60})
+    said = asked(one, "cart")
+    (instance,), (hold_,) = said.instances, said.instances[0].waits
+    assert said.inside and said.known and instance.status == "live" and instance.identifier == "c1"
+    assert (instance.entered_at, instance.ends_at, instance.ends_by) == (at(), at("P60D"), "max_age")
+    assert (hold_.step, hold_.kind, hold_.restarts, hold_.restarts_left) == ("hold", "hold_until", 1, 4)
+    assert hold_.until == said.next.at == at("PT3H+1") and said.next.kind == "branch"  # type: ignore[union-attr]
+    assert hold_.ways == ("bought: on Order Completed the path ends", "changed: on Cart Modified it begins again")
+    assert (
+        said.entry.open
+        and said.entry.taken == ("c1",)
+        and said.entry.filters == "Cart Modified (value is greater than 10)"
+    )
+    assert "goes on by itself at 2026-01-01T03:00:00.000001Z, then timeout, goes to nudge" in said.text
+    assert said.as_dict()["instances"][0]["waits"][0]["restarts_left"] == 4
+    before = len(kinds(one))
+    one.advance("2026-01-01T03:00:00Z")
+    assert len(kinds(one)) == before
+    one.advance(hold_.until)
+    assert "sent" in kinds(one)
+
+
+def test_inside_a_wait_for_a_condition() -> None:
+    one = evaluator(CART)
+    one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 50}, timestamp=at())
+    one.track("u1", "Order Completed", timestamp=at("PT1H"))
+    one.track("u1", "Cart Modified", {"cart_id": "c2", "value": 50}, timestamp=at("PT2H"))
+    one.advance(at("PT5H"))
+    (quiet,) = asked(one, "cart").instances[0].waits
+    assert quiet.step == "quiet" and quiet.condition is not None and not quiet.condition.holds
+    assert quiet.until == quiet.condition.flips_at and quiet.condition.found == "at least 1 so far"
+    assert quiet.condition.remedy == "time to pass"
+    one.advance(parse_instant(quiet.until or "") - 1)
+    assert kinds(one)[-1] != "completed"
+    one.advance(quiet.until)
+    assert kinds(one)[-1] == "completed"
+
+
+def test_not_in_by_a_condition() -> None:
+    """Which part is false, what would make it true, and that time alone does not."""
+    one = evaluator(WINBACK)
+    one.identify("u1", {"plan": "free"}, timestamp=at())
+    one.track("u1", "Order Completed", timestamp=at())
+    said = asked(one, "winback")
+    assert not said.inside and said.entry.open and said.entry.armed == "armed" and said.next is None
+    assert said.entry.condition is not None
+    recent, plan = said.entry.condition.culprits
+    assert (recent.remedy, recent.flips_at) == ("time to pass", at("P180D"))
+    assert (plan.found, plan.remedy) == ('it is "free"', "an identify call that changes it")
+    assert 'no  plan is "pro": it is "free"; needs an identify call that changes it' in said.text
+    assert [(each.event, each.kind) for each in said.remembers if each.kind == "count"] == [
+        ("Order Completed", "count")
+    ]
+    one.identify("u1", {"plan": "pro"}, timestamp=at("PT1H"))
+    assert asked(one, "winback").entry.enters_at == at("P180D")
+    one.advance(at("P180D-1"))
+    assert kinds(one) == []
+    one.advance(at("P180D"))
+    assert kinds(one)[0] == "entered" and codes(asked(one, "winback")) == ["inside"]
+
+
+def test_entry_is_armed_again() -> None:
+    one = evaluator(WINBACK)
+    one.identify("u1", {"plan": "pro"}, timestamp=at())
+    one.track("u1", "Order Completed", timestamp=at())
+    one.advance(at("P180D"))
+    one.advance(at("P182D"))
+    said = asked(one, "winback")
+    assert said.instances[0].status == "completed" and said.instances[0].ends_at == at("P190D")
+    one.advance(at("P191D"))
+    said = asked(one, "winback")
+    assert codes(said) == ["rearming"] and said.entry.blocks[0].until == at("P210D") == said.entry.enters_at
+    one.advance(at("P210D-1"))
+    assert kinds(one).count("entered") == 1
+    one.advance(at("P210D"))
+    assert kinds(one).count("entered") == 2
+
+
+def test_an_entry_that_is_not_armed() -> None:
+    """Who met the condition while it was paused does not enter on resume (E5)."""
+    one = evaluator(journey(key="v1", entry=trait("plan", "equals", "pro")))
+    one.pause("v1")
+    assert codes(asked(one, "v1")) == ["paused", "unknown"]
+    one.identify("u1", {"plan": "pro"})
+    one.resume("v1")
+    said = asked(one, "v1")
+    assert codes(said) == ["unarmed"] and said.entry.armed == "unarmed" and said.entry.condition.holds  # type: ignore[union-attr]
+    one.identify("u1", {"plan": "free"})
+    assert asked(one, "v1").entry.open
+    one.identify("u1", {"plan": "pro"})
+    assert asked(one, "v1").inside
+    one.archive("v1")
+    assert codes(asked(one, "v1")) == ["archived"]
+
+
+def test_never_again() -> None:
+    one = evaluator(journey({"s": send()}, key="v1", entry=did("A"), exit_rules=[{"key": "out", "event": "Out"}]))
+    one.track("u1", "A")
+    assert codes(asked(one, "v1")) == ["inside"]
+    one.track("u1", "Out")
+    assert codes(asked(one, "v1")) == ["never"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (on("A"), ["live_instance"]),
+        (on("A", reentry="once"), ["once", "live_instance"]),
+        (on("A", identifier="id"), []),
+        (on("A", audience="vip"), ["audience", "live_instance"]),
+    ],
+)
+def test_not_in_by_an_event(entry: Json, expected: list[str]) -> None:
+    audiences = [{"key": "vip", "condition": trait("vip", "equals", True)}]
+    one = evaluator(journey(key="e", entry=entry), audiences=audiences)
+    one.identify("u1", {"vip": True})
+    assert asked(one, "e").entry.open
+    one.track("u1", "A", {"id": 1})
+    one.identify("u1", {"vip": False})
+    assert codes(asked(one, "e")) == expected
+
+
+def test_drafts_superseded_versions_and_strangers() -> None:
+    draft = journey(key="d", status="draft")
+    one = evaluator(draft, CART)
+    assert codes(asked(one, "d")) == ["draft"] and not asked(one, "cart").known
+    one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 50})
+    from journeys.codec import load_journey
+
+    one.publish(load_journey({**CART, "version": 2}))
+    said = asked(one, "cart")
+    assert said.instances[0].version == 1 and said.entry.version == 2 and said.entry.open
+    with pytest.raises(KeyError, match="did you mean 'cart'"):
+        asked(one, "card")
+    with pytest.raises(TypeError):
+        explain_profile(one, journey="cart")
+
+
+def test_a_parallel_split_says_each_branch() -> None:
+    split = branches(("a", did("A"), None), ("b", every(did("B"), did("A", count={"exactly": 0}, within="P1D")), None))
+    one = evaluator(journey({"s": split}))
+    one.track("u1", "Start")
+    waits = asked(one, "j").instances[0].waits
+    assert [(each.branch, each.until) for each in waits] == [("a", None), ("b", None)]
+    assert [each.remedy for each in waits[0].condition.culprits] == ["1 more A"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("condition", "events", "remedy"),
+    [
+        (did("A", count={"at_least": 3}), 1, "2 more A"),
+        (did("A", count={"more_than": 1}), 1, "1 more A"),
+        (did("A", count={"exactly": 2}, within="P1D"), 0, "2 more A"),
+        (did("A", count={"at_most": 0}), 1, "nothing that can happen: events are not forgotten"),
+        (negated(did("A", count={"less_than": 3}, within="P1D")), 1, "2 more A"),
+        (did("A", between=["P2D", "P1D"]), 1, "1 more A"),
+    ],
+)
+def test_what_would_make_it_true(condition: Json, events: int, remedy: str) -> None:
+    one = evaluator(journey(key="v1", entry=every(condition, trait("never", "exists"))))
+    for number in range(events):
+        one.track("u1", "A", timestamp=at(f"PT{number + 1}M"))
+    one.identify("u1", {"a": 1})
+    assert asked(one, "v1").entry.condition.culprits[0].remedy == remedy  # type: ignore[union-attr]
+
+
+# over generated spaces
+
+
+def states(simulation: Simulation) -> list[Any]:
+    return list(simulation.core.processor.states.values())
+
+
+def said_of(simulation: Simulation, state: Any, now: int) -> list[Explanation]:
+    plan = simulation.core.plan
+    keys = sorted({each.key for each in plan.space.journeys})
+    return [explain(state, plan, plan.space, key, now) for key in keys]
+
+
+def of(trace: list[Json], said: Explanation) -> list[Json]:
+    return [each for each in trace if each["profile"] == said.profile and each.get("journey") == said.journey]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_it_happens_then_and_not_before(seed: int) -> None:
+    """Advanced to the instant that is named, it happens; one microsecond before, it has not."""
+    one = case(seed, count=40)
+    settings = {name: value for name, value in one.space.get("settings", {}).items() if name != "allowed_lateness"}
+    document = {**one.space, "settings": settings}
+    rng = random.Random(seed)
+    calls = one.calls[: rng.randrange(10, len(one.calls))]
+    simulation = Simulation(load_space(document))
+    for call in calls:
+        simulation.feed([call])
+    now = max((state.clock for state in states(simulation)), default=0)
+    advance(simulation, now)
+    before = [encode_state(state) for state in states(simulation)]
+    said = [each for state in states(simulation) for each in said_of(simulation, state, now)]
+    assert [encode_state(state) for state in states(simulation)] == before
+    trace = trace_of(simulation)
+    for each in said:
+        for instance in each.instances:
+            for wait_ in instance.waits:
+                assert wait_.condition is None or not wait_.condition.holds
+                if wait_.until is not None:
+                    assert each.next is not None and each.next.at <= wait_.until
+    instants = sorted({parse_instant(each.next.at) for each in said if each.next is not None})
+    for instant in instants[:12]:
+        for to, happened in ((instant - 1, False), (instant, True)):
+            advance(simulation, to)
+            later = trace_of(simulation)
+            for each in said:
+                if each.next is not None and parse_instant(each.next.at) == instant:
+                    new = of(later, each)[len(of(trace, each)) :]
+                    assert bool(new) == happened
+                    if happened:
+                        assert (new[0]["at"], new[0]["kind"]) == (each.next.at, each.next.kind)
+
+
+@pytest.mark.parametrize("seed", range(0, 90, 3))
+def test_who_may_enter_enters(seed: int) -> None:
+    """An entry event lets in whom nothing stands in the way of, and nobody else."""
+    one = case(seed, "event-triggered", count=60)
+    document = {**one.space, "settings": {}}
+    simulation = Simulation(load_space(document))
+    plan = simulation.core.plan
+    for call in one.calls:
+        route = plan.routes.get(call.get("event", ""))
+        states_ = {state.key: state for state in states(simulation)}
+        state = states_.get(f"u:{call.get('userId')}")
+        checks = []
+        if call["type"] == "track" and route is not None and state is not None and "anonymousId" not in call:
+            now = parse_instant(call["timestamp"])
+            if now >= state.clock and call.get("messageId") not in state.marks:
+                for entry in route.entries:
+                    if entry not in route.journeys and entry.entry_audience is None:
+                        said = explain(state, plan, plan.space, entry.key, now)
+                        checks.append((entry, said, len(of(trace_of(simulation), said))))
+        simulation.feed([call])
+        for entry, said, count in checks:
+            properties = call.get("properties", {})
+            passes = entry.entry_matches is None or entry.entry_matches(properties, state, None, now)
+            value = find(properties, entry.identifier) if entry.identifier is not None else None
+            has_value = entry.identifier is None or (isinstance(value, str) and value not in said.entry.taken)
+            if isinstance(value, (int, float)) or not passes:
+                continue
+            new = of(trace_of(simulation), said)[count:]
+            entered = any(each["kind"] == "entered" for each in new)
+            assert entered == (said.entry.open and has_value), (said.text, call)
