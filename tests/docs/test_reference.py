@@ -228,10 +228,6 @@ def pages() -> list[Path]:
     ]
 
 
-#: pages that other parts of the project write; a link to them may be ahead of them
-OTHERS = {"docs/explanations/deliveries.md", "docs/explanations/speed.md"}
-
-
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
@@ -241,8 +237,6 @@ def test_links_lead_somewhere(path: Path) -> None:
             continue
         file, _, anchor = link.partition("#")
         target = (path.parent / file).resolve() if file else path
-        if str(target.relative_to(ROOT)) in OTHERS and not target.exists():
-            continue
         assert target.exists(), link
         if anchor:
             headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.M)
@@ -264,3 +258,11 @@ def test_every_page_is_in_the_index() -> None:
 def test_no_path_of_a_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"/(work|home|root|tmp|Users)/", text)
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.]+(?:\.py|\.md|/))`", text))
+    assert len(named) > 25
+    places = (ROOT, ROOT / "src" / "journeys")
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []

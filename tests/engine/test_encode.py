@@ -54,7 +54,8 @@ def shape(profile: ProfileState) -> Any:
     plain = {
         name: getattr(profile, name)
         for name in (*ProfileState.__slots__, *ProfileState.__annotations__)
-        if not name.startswith("__") and name not in ("crowd", "instances", "entries", "_history_ids", "scheduled", "version")
+        if not name.startswith("__")
+        and name not in ("crowd", "instances", "entries", "_history_ids", "scheduled", "version")
     }
     plain["entries"] = {key: (each.status, each.at) for key, each in profile.entries.items()}
     plain["instances"] = [

@@ -15,7 +15,7 @@ import pytest
 
 from journeys import Evaluator, ManualClock, dump_space, load_space, validate
 from journeys.cli import main
-from journeys.runtime.destinations.record import Record
+from journeys.destinations import Record
 from tests.examples.golden import EXAMPLES, NAMES, UPDATES, lines_of, readable, space_of, until_of
 from tests.reference import interpreter
 

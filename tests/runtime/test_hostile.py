@@ -27,7 +27,10 @@ LIMIT = 0.05
 
 DOCUMENT = space(
     journey(
-        {"hold": hold("P1D", branch("x", "Order", "mail", where=where(("value", "greater_than", 1)))), "mail": send(traits=["x"])},
+        {
+            "hold": hold("P1D", branch("x", "Order", "mail", where=where(("value", "greater_than", 1)))),
+            "mail": send(traits=["x"]),
+        },
         entry=on("Start", identifier="cart"),
     ),
     journey({"mail": send()}, key="v1", entry=trait("plan", "equals", "pro")),
@@ -106,8 +109,8 @@ WEIRD: dict[str, Callable[[], Any]] = {
     "an ordered mapping": lambda: OrderedDict(value=1),
     "a frozen mapping": lambda: MappingProxyType({"value": 1}),
     "a text of a subclass": lambda: Text("u1"),
-    "many fields": lambda: {f"f{n}": n for n in range(20_000)},
-    "a long list": lambda: list(range(100_000)),
+    "many fields": lambda: {f"f{n}": n for n in range(5000)},
+    "a long list": lambda: list(range(20_000)),
     "a date far away": lambda: "9999-12-31T23:59:59Z",
     "before 1970": lambda: "1969-12-31T23:59:59Z",
     "no offset": lambda: "2026-01-01T00:00:00",
@@ -266,11 +269,24 @@ def test_a_replay_needs_timestamps() -> None:
 # arbitrary objects
 
 json_like = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=4) | st.datetimes() | st.just(10**5000),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=3) | st.tuples(inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary(max_size=4)
+    | st.datetimes()
+    | st.builds(lambda: 10**5000),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=3)
+        | st.tuples(inner)
+    ),
     max_leaves=8,
 )
-texts = st.sampled_from(["u1", "u2", "a1", "", "\ud800", "Start", "Order", "Page Viewed", at("0"), at("PT1H"), at("P3D"), "2026-01-01"]) | st.text(max_size=5)
+texts = st.sampled_from(
+    ["u1", "u2", "a1", "", "\ud800", "Start", "Order", "Page Viewed", at("0"), at("PT1H"), at("P3D"), "2026-01-01"]
+) | st.text(max_size=5)
 numbers = st.sampled_from([0, 1, -1, 1.0, 1e308, -1e308, 5e-324, 10**300, 10**3999, True, 2**63, "1", ""])
 properties = st.dictionaries(st.sampled_from(["value", "cart", "due", "x"]), numbers | texts | json_like, max_size=4)
 arbitrary_calls = st.fixed_dictionaries(
@@ -306,7 +322,10 @@ likely_calls = st.builds(
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.lists(arbitrary_calls | likely_calls | json_like, max_size=6), st.sampled_from(["memory", "plain", "live", "late"]))
+@given(
+    st.lists(arbitrary_calls | likely_calls | json_like, max_size=6),
+    st.sampled_from(["memory", "plain", "live", "late"]),
+)
 def test_arbitrary_objects(calls: list[Any], mode: str) -> None:
     """O5, C10: answered, and what was accepted can be written, read and told."""
     document = {"plain": PLAIN}.get(mode, DOCUMENT)
@@ -391,7 +410,9 @@ def test_hostile_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str], store
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(mixed))
     begin = time.process_time()
     options = ["--store", f"sqlite:///{tmp_path}/a.db"] if store else []
-    code = main(["simulate", str(tmp_path / "space.json"), str(tmp_path / "events.ndjson"), "--until", at("PT2H"), *options])
+    code = main(
+        ["simulate", str(tmp_path / "space.json"), str(tmp_path / "events.ndjson"), "--until", at("PT2H"), *options]
+    )
     took = time.process_time() - begin
     told = capsys.readouterr()
     assert code == 3
@@ -414,7 +435,7 @@ def test_a_hostile_line_takes_no_time(name: str) -> None:
 
     def read() -> Answer:
         try:
-            return opened_once().feed(parse_json(line))
+            return opened_once().replay([parse_json(line)])[0]
         except ValueError as error:
             return Answer("rejected", "not_json", str(error))
 
@@ -433,7 +454,12 @@ def opened_once() -> Evaluator:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")), max_size=5))
+@given(
+    st.lists(
+        st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")),
+        max_size=5,
+    )
+)
 def test_arbitrary_lines(tmp_path_factory: pytest.TempPathFactory, some: list[bytes]) -> None:
     """O5: whatever bytes; the process goes on."""
     folder = tmp_path_factory.mktemp("lines")

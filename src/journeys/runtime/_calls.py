@@ -54,7 +54,7 @@ def call_type(call: Any) -> str:
         raise InvalidCall("no_object", f"expected a call as an object, got {type(call).__name__}")
     kind = call.get("type")
     if not isinstance(kind, str) or kind not in TYPES:
-        hint = nearest(kind, TYPES) if isinstance(kind, str) else f"one of {', '.join(TYPES)}"
+        hint = nearest(kind[:40], TYPES) if isinstance(kind, str) else f"one of {', '.join(TYPES)}"
         raise InvalidCall("unknown_type", f"unknown type {_short(kind)}: {hint}")
     return kind
 
@@ -258,7 +258,10 @@ def _is_unicode(text: str) -> bool:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, int) and abs(value) >= _MAX_INT:
+    """A value in few words; of what is no JSON value only its type, for its ``repr`` may do anything."""
+    kind = type(value)
+    if kind is int and not -_MAX_INT < value < _MAX_INT:
         return "a very large number"
-    shown = repr(value[:60] if isinstance(value, str) else value) if not isinstance(value, (dict, list)) else ""
-    return shown[:60] or type(value).__name__
+    if kind is str:
+        return repr(value[:60])[:60]
+    return repr(value)[:60] if value is None or kind in (bool, int, float) else kind.__name__

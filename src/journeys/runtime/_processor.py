@@ -6,7 +6,6 @@ it is what a batch of calls concerns, loaded before and committed after.
 
 from __future__ import annotations
 
-import copy
 import heapq
 import itertools
 import sys
@@ -40,8 +39,15 @@ _TOO_FAST = Answer("rejected", "too_many_events_per_second", "more events of one
 _REFUSED = {_advance.FULL: _FULL, _advance.TOO_FAST: _TOO_FAST}
 _ERASED = Answer("rejected", "erased", "this profile has been erased; lift the erasure to accept it again")
 
-#: what is kept of a call that waits
-_KEPT = ("type", "userId", "anonymousId", "previousId", "groupId", "event", "name", "properties", "traits")
+#: what is kept of a call that waits, besides its type and its ids
+_KEPT = {
+    "track": ("event", "properties"),
+    "page": ("name", "properties"),
+    "screen": ("name", "properties"),
+    "identify": ("traits",),
+    "group": ("groupId", "traits"),
+    "alias": ("previousId",),
+}
 
 
 class Processor:
@@ -105,9 +111,9 @@ class Processor:
         """Looks at everything that a call may hold."""
         try:
             kind = call["type"]
-            if kind == "track":
+            if type(kind) is str and kind == "track":
                 name = call["event"]
-                if name not in self.plan.routes:
+                if type(name) is str and name not in self.plan.routes:
                     return self._unwanted(call, received, live)
         except (KeyError, TypeError):
             pass  # the thorough way says what is wrong
@@ -176,7 +182,7 @@ class Processor:
                 properties = given.copy()
                 if len(properties) > 500 or not "".join(properties).isascii():
                     raise ValueError
-            except (KeyError, TypeError, ValueError, IndexError):
+            except Exception:  # whatever it is, the thorough way says what is wrong
                 self._latest = latest
                 answer = self._feed_closely(call, received, live)
                 latest = self._latest
@@ -229,7 +235,6 @@ class Processor:
         """An event that nothing names changes nothing, unless it links two ids or makes a profile (O7)."""
         try:
             _calls.event_of(call)
-            timestamp = self._timestamp(call, received, live)
             user_id, anonymous_id = _calls.ids_of(call)
             _calls.message_id_of(call)
             _calls.object_of(call, "properties", self.plan.limits.max_payload_bytes)
@@ -238,6 +243,7 @@ class Processor:
             key = self._key(user_id, anonymous_id)
             if key in self.erased:
                 return self._reject_erased()
+            timestamp = self._timestamp(call, received, live)
         except InvalidCall as error:
             self.effects.counters["rejected"] += 1
             return _calls.rejected(error)
@@ -257,12 +263,12 @@ class Processor:
     def _feed(self, call: Any, received: int | None, live: bool) -> Answer:
         kind = _calls.call_type(call)
         user_id, anonymous_id = _calls.ids_of(call)
-        timestamp = self._timestamp(call, received, live)
         message_id = _calls.message_id_of(call)
         key = self._key(user_id, anonymous_id)
         if self.erased and self._is_erased(user_id, anonymous_id):
             return self._reject_erased()
         route_name, content = _calls.content_of(call, kind, self.plan.limits.max_payload_bytes)
+        timestamp = self._timestamp(call, received, live)  # the last check, for it counts
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
             return self._count_unwanted(call, timestamp, key)
@@ -465,7 +471,11 @@ class Processor:
 
     def _wait(self, call: Mapping[str, Any], timestamp: int, message_id: str | None) -> None:
         self.arrivals += 1
-        kept = {field: copy.deepcopy(call[field]) for field in _KEPT if call.get(field) is not None}
+        kept: dict[str, Any] = {"type": call["type"]}
+        for field in ("userId", "anonymousId", *_KEPT[call["type"]]):
+            if call.get(field) is not None:
+                is_object = field == "properties" or field == "traits"
+                kept[field] = _calls.object_of(call, field, sys.maxsize) if is_object else call[field]
         heapq.heappush(self.waiting, (timestamp, message_id or "", self.arrivals, kept))
 
     def put_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
@@ -482,7 +492,7 @@ class Processor:
         ):
             self.effects.counters["duplicates"] += 1
             return DUPLICATE
-        name, content = _calls.content_of(call, call["type"])
+        name, content = _calls.content_of(call, call["type"], sys.maxsize)
         route = None if name is None else self.plan.routes.get(name)
         if profile is not None and route is not None and self.engine.is_full(profile, route, content, timestamp):
             self.effects.counters["rejected"] += 1
@@ -512,7 +522,7 @@ class Processor:
         user_id, anonymous_id = _calls.ids_of(call)
         key = self._key(user_id, anonymous_id)
         self._waiting_ids.discard((key, message_id))
-        route_name, content = _calls.content_of(call, kind)
+        route_name, content = _calls.content_of(call, kind, sys.maxsize)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
             if self.plan.makes_profiles and key not in self.states:

@@ -68,9 +68,9 @@ def _when(instant: str) -> str:
 
 def _wait(instance: InstanceView, wait: WaitView, journey: Journey) -> Iterator[str]:
     step = journey.steps[wait.step]
-    name = f", {step.name}" if step.name is not None else ""
+    name = f' ("{step.name}")' if step.name is not None else ""
     until = "" if wait.until is None else f" until {_when(wait.until)}"
-    head = f"waits at {wait.step} of {_named(instance)}{name}"
+    head = f"waits at {wait.step}{name} of {_named(instance)}"
     match step:
         case HoldUntil():
             yield f"{head}{until}, then timeout: {_to(step.timeout)}"

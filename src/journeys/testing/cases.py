@@ -28,6 +28,7 @@ def assert_received(
     **named: Any,
 ) -> None:
     """Raises AssertionError with the story, unless the destination received this exactly ``times`` times."""
+    __tracebackhide__ = True
     assert_that(destination.received(what, properties, to=to, **named).times(times))
 
 
@@ -55,18 +56,21 @@ class JourneyTestCase(unittest.TestCase):
 
     def assertTrue(self, expr: Any, msg: Any = None) -> None:
         """``assertTrue``; of a verdict that is false it tells the story."""
+        __tracebackhide__ = True
         if isinstance(expr, (Verdict, Found)) and not expr:
             self.fail(self._formatMessage(msg, _story()))
-        super().assertTrue(expr, msg)
+        super().assertTrue(expr, msg)  # noqa: PT009
 
     def assertFalse(self, expr: Any, msg: Any = None) -> None:
         """``assertFalse``; of a verdict that is true it tells the story."""
+        __tracebackhide__ = True
         if isinstance(expr, (Verdict, Found)) and expr:
             self.fail(self._formatMessage(msg, _story()))
-        super().assertFalse(expr, msg)
+        super().assertFalse(expr, msg)  # noqa: PT009
 
     def assert_that(self, question: Verdict | Found[Any]) -> None:
         """Fails with the story, if the answer is no."""
+        __tracebackhide__ = True
         assert_that(question)
 
     def assert_received(
@@ -81,11 +85,13 @@ class JourneyTestCase(unittest.TestCase):
         **named: Any,
     ) -> None:
         """Fails with the story, unless the destination received this exactly ``times`` times."""
+        __tracebackhide__ = True
         recorder = self.scenario.destination(destination) if isinstance(destination, str) else destination
         assert_received(recorder, what, properties, to=to, times=times, **named)
 
     def assert_golden(self, path: Path | str) -> None:
         """Compares the trace of the scenario with a file; see ``assert_golden``."""
+        __tracebackhide__ = True
         assert_golden(self.scenario, path)
 
 
@@ -98,6 +104,7 @@ def _telling(method: Callable[[], Any]) -> Callable[[], Any]:
 
     @functools.wraps(method)
     def test() -> Any:
+        __tracebackhide__ = True
         asked.forget()
         try:
             return method()

@@ -29,6 +29,7 @@ def assert_golden(trace: Scenario | Iterable[Json], path: Path | str, *, update:
 
     With ``update``, or the environment variable ``JOURNEYS_UPDATE_GOLDEN``, the file is written anew.
     """
+    __tracebackhide__ = True
     file = Path(path)
     records = list(trace.trace()) if isinstance(trace, Scenario) else list(trace)
     if update or (update is None and os.environ.get(UPDATE, "0") not in ("", "0")):
@@ -44,7 +45,8 @@ def assert_golden(trace: Scenario | Iterable[Json], path: Path | str, *, update:
     if difference:
         left = len(difference) - MOST_LINES
         shown = [*difference[:MOST_LINES], *([f"… and {left} more lines"] if left > 0 else [])]
-        raise AssertionError("\n".join([f"the trace is not that of {file} (- expected, + got, ~ changed):", *shown, _HOW]))
+        head = f"the trace is not that of {file} (- expected, + got, ~ changed):"
+        raise AssertionError("\n".join([head, *shown, _HOW]))
 
 
 _HOW = f"if it is right as it is, write it with pytest --journeys-update-golden, or with {UPDATE}=1"

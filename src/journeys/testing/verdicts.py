@@ -122,14 +122,17 @@ class Found(Generic[T]):
     @property
     def first(self) -> T:
         """The first of them; AssertionError with the story if there is none."""
+        __tracebackhide__ = True
         return self._one(0)
 
     @property
     def last(self) -> T:
         """The last of them; AssertionError with the story if there is none."""
+        __tracebackhide__ = True
         return self._one(-1)
 
     def _one(self, place: int) -> T:
+        __tracebackhide__ = True
         if not self._items:
             raise AssertionError(self.at_least(1).explain())
         return self._items[place]
@@ -158,6 +161,7 @@ class Received(Found[Any]):
 
 def assert_that(question: Verdict | Found[Any]) -> None:
     """Raises AssertionError with the story, if the answer is no: for test runners that do not show it themselves."""
+    __tracebackhide__ = True
     if not question:
         assert asked.last is not None
         raise AssertionError(asked.last.explain())

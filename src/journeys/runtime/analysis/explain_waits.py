@@ -14,7 +14,7 @@ from journeys.model.steps import HoldUntil, MultiBranchSplit, Step, WaitForCondi
 from journeys.plan.plan import HoldPlan, MultiBranchPlan, WaitPlan
 from journeys.plan.values import NEVER
 from journeys.runtime.analysis.explain_truth import Truth, flips_at, truth_of
-from journeys.runtime.render import describe_event, describe_step, kind_of
+from journeys.runtime.render import describe_event, kind_of, phrase_of
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +53,7 @@ def explain_wait(wait: Wait, instance: Instance, profile: ProfileState, space: S
     """A wait of an instance in words and numbers."""
     step: Step = wait.step.model
     until: int | None = None if wait.due >= NEVER else wait.due
-    said = WaitExplanation(step=wait.step.key, kind=kind_of(step), text=describe_step(step), until=None, then="")
+    said = WaitExplanation(step=wait.step.key, kind=kind_of(step), text=phrase_of(step).text, until=None, then="")
     if isinstance(wait.step, HoldPlan) and isinstance(step, HoldUntil):
         said = attrs.evolve(said, then=f"timeout, {leads_to(step.timeout)}", ways=tuple(_ways(step)))
         if any(branch.restart for branch in step.branches):

@@ -1,0 +1,96 @@
+"""Watching every evaluator of this process: which journeys it has, and everything that it records.
+
+Whatever store an evaluator has, sync or async, its records come from ``Effects.record`` and its plans are given to a
+``Core``. Both are wrapped while somebody watches, so that nothing is paid for it in production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from journeys.engine._effects import Effects
+from journeys.engine._state import Instance, ProfileState
+from journeys.plan.plan import JourneyPlan, Plan
+from journeys.runtime._core import Core
+from journeys.testing.coverage import Coverage, JourneyCoverage
+
+
+class Observer:
+    """Adds what happens to a coverage, from ``start`` to ``stop``."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        self.coverage = coverage
+        self._undo: list[Callable[[], None]] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        #: by the ids of objects, which are kept with them: so none of these ids is given to another object meanwhile
+        self._plans: dict[int, Plan] = {}
+        self._journeys: dict[int, tuple[JourneyPlan, JourneyCoverage]] = {}
+        self._effects: dict[int, tuple[Effects, int]] = {}
+
+    def start(self) -> None:
+        """From now on."""
+        record, init, use = Effects.record, Core.__init__, Core.use
+
+        def watched_record(
+            effects: Effects, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any = None
+        ) -> None:
+            record(effects, at, profile, instance, kind, fields)
+            if instance is not None:
+                self._count(effects, instance, kind, fields)
+
+        def watched_init(core: Core, plan: Plan, **settings: Any) -> None:
+            init(core, plan, **settings)
+            self._learn(plan)
+
+        def watched_use(core: Core, plan: Plan) -> None:
+            use(core, plan)
+            self._learn(plan)
+
+        self._wrap(Effects, "record", watched_record)
+        self._wrap(Core, "__init__", watched_init)
+        self._wrap(Core, "use", watched_use)
+
+    def _wrap(self, owner: type, name: str, function: Callable[..., None]) -> None:
+        before = getattr(owner, name)
+        setattr(owner, name, function)
+        self._undo.append(lambda: setattr(owner, name, before))
+
+    def stop(self) -> None:
+        """No longer."""
+        while self._undo:
+            self._undo.pop()()
+        self.settle()
+
+    def settle(self) -> None:
+        """A test has ended."""
+        self.coverage.settle()
+        self._forget()
+
+    def _learn(self, plan: Plan) -> None:
+        if id(plan) not in self._plans:
+            self._plans[id(plan)] = plan
+            for journey in plan.journeys.values():
+                self._of(journey)
+
+    def _of(self, plan: JourneyPlan) -> JourneyCoverage:
+        found = self._journeys.get(id(plan))
+        if found is None:
+            found = self._journeys[id(plan)] = (plan, self.coverage.of(plan.model))
+        return found[1]
+
+    def _count(self, effects: Effects, instance: Instance, kind: str, fields: Any) -> None:
+        if id(effects) not in self._effects:
+            self._effects[id(effects)] = (effects, len(self._effects))
+        record = {
+            "journey": instance.plan.key,
+            "version": instance.plan.version,
+            # two evaluators of one test may have the same people
+            "instance": f"{self._effects[id(effects)][1]} {instance.id}",
+            "kind": kind,
+        }
+        if fields:
+            record |= fields() if callable(fields) else fields
+        self._of(instance.plan).record(record)
