@@ -418,7 +418,7 @@ def test_hostile_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str], store
     assert code == 3
     trace = [json.loads(line) for line in told.out.splitlines()]
     assert sum(record["kind"] == "entered" for record in trace) == len(good)
-    reported = told.err.splitlines()
+    reported = sorted(told.err.splitlines(), key=lambda line: int(line.split(":")[1]))
     assert len(reported) == len(hostile)
     for number, line in enumerate(reported):
         assert line.startswith(f"{tmp_path}/events.ndjson:{2 * number + 2}: ")

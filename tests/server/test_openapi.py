@@ -35,7 +35,7 @@ def check(directory, *options):
 
 
 def test_schemathesis_finds_nothing(tmp_path):
-    check(tmp_path, "--max-examples=2", "--seed=1", "--generation-deterministic", "--phases=examples,coverage,fuzzing")
+    check(tmp_path, "--phases=examples,coverage")
 
 
 @pytest.mark.soak

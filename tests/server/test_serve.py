@@ -120,7 +120,8 @@ def test_dev_asks_for_no_key_and_makes_a_token(tmp_path):
         ([], 2, "give a --write-key"),
         (["--dev", "--host", "0.0.0.0"], 2, "this machine only"),
         (["--dev", "--host", "example.com"], 2, "this machine only"),
-        (["--dev", "--port", "99999"], 2, "cannot listen"),
+        (["--dev", "--port", "99999"], 2, "is no port"),
+        (["--write-key", "k", "--host", "no such host"], 2, "cannot listen"),
         (["--dev", "--store", "redis://x"], 2, "--store:"),
     ],
 )

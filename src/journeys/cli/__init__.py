@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from journeys.cli import _definitions, _operate, _simulate
+from journeys.cli import _definitions, _operate, _serve, _simulate
 from journeys.cli._io import Failure
 
 Command = Callable[[argparse.Namespace], int]
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     root = argparse.ArgumentParser(prog="journeys", description="Customer journeys, from definition to trace.")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (_simulate, _definitions, _operate):
+    for module in (_simulate, _definitions, _operate, _serve):
         module.add_commands(commands)
     return root
 

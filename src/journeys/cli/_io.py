@@ -76,7 +76,8 @@ def call_lines(path: str) -> Iterator[tuple[int, Any, str]]:
                 yield number, None, ""
                 continue
             try:
-                yield number, parse_json(text), ""
+                call = parse_json(text)
+                yield number, call, "" if call is not None else "expected a call as an object, got null"
             except (InvalidJSON, JourneysError, ValueError) as error:
                 yield number, None, str(error).partition("\n")[0]
 

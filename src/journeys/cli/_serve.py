@@ -87,14 +87,22 @@ def run_serve(options: argparse.Namespace) -> int:
 
 def _listener(host: str, port: int) -> socket.socket:
     """A socket that is bound. It names its protocol: asyncio sends small answers at once only where it says TCP."""
+    if not 0 <= port < 1 << 16:
+        raise Failure(f"--port: {port} is no port: expected 0 to 65535")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        found = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-        )[0]
+        )
+        family, kind, protocol, _, address = found[0]
         listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise Failure(f"cannot listen on {host}: {error}") from None
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
+        listener.listen()
+    except OSError as error:
+        listener.close()
         raise Failure(f"cannot listen on {host}:{port}: {error}") from None
     return listener
 

@@ -33,11 +33,6 @@ def duration_or_none(value: DurationLike | None) -> Duration | None:
     return None if value is None else Duration.of(value)
 
 
-def optional_map(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """A read-only copy, or None."""
-    return None if value is None else frozen_map(value)
-
-
 def frozen_map(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """A read-only copy."""
     return MappingProxyType(dict(value))

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from journeys._time import Duration, parse_local_time
-from journeys.model._fields import JSON, as_tuple, duration, duration_or_none, frozen_map, names, optional_map
+from journeys.model._fields import JSON, as_tuple, duration, duration_or_none, frozen_map, names
 from journeys.model.conditions import Condition, ContextRef, Filter, TraitRef, as_condition
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -176,6 +176,13 @@ class Template:
     template: str
 
 
+def _sources(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A mapping; ``trait("email")`` and ``context("Event", "path")`` stand for the references that they make."""
+    if value is None:
+        return None
+    return frozen_map({name: source.ref() if hasattr(source, "ref") else source for name, source in value.items()})
+
+
 Source = JSON | TraitRef | ContextRef | ProfileRef | Template
 
 
@@ -192,7 +199,7 @@ class Activation:
     call: str = attrs.field(default="track", kw_only=True, validator=attrs.validators.in_(("track", "identify")))
     traits: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
     context: str | tuple[str, ...] = attrs.field(default="all", converter=_context, kw_only=True)
-    mapping: Mapping[str, Source] | None = attrs.field(default=None, converter=optional_map, kw_only=True)
+    mapping: Mapping[str, Source] | None = attrs.field(default=None, converter=_sources, kw_only=True)
 
 
 @attrs.frozen

@@ -86,7 +86,7 @@ def ids_of(call: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def message_id_of(call: Mapping[str, Any]) -> str | None:
     """The ``messageId``, None if it has none."""
     value = call.get("messageId")
-    if value is None or value == "":
+    if value is None or (type(value) is str and not value):
         return None
     if type(value) is not str or len(value) > 4096 or "\0" in value or not _is_unicode(value):
         raise InvalidCall("wrong_message_id", f"messageId must be text without NUL, got {_short(value)}")

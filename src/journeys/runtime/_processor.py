@@ -158,7 +158,12 @@ class Processor:
                 if moment > latest and moment > last:
                     raise ValueError
                 message_id, given = call["messageId"], call["properties"]
-                if type(message_id) is not str or type(given) is not dict:
+                if (
+                    type(message_id) is not str
+                    or not message_id.isprintable()
+                    or not 0 < len(message_id) < 4097
+                    or not _is_plain(given)
+                ):
                     raise ValueError
                 if name in known:  # and nobody wants it
                     if moment > latest:
@@ -167,21 +172,7 @@ class Processor:
                     add(ACCEPTED)
                     continue
                 route = routes[name]
-                if not message_id.isprintable() or not 0 < len(message_id) < 4097:
-                    raise ValueError
-                for item in given.values():
-                    kind = type(item)
-                    if kind is str:
-                        if not item.isprintable() or len(item) > 1000:
-                            raise ValueError
-                    elif kind is float:
-                        if not -1e300 < item < 1e300:
-                            raise ValueError
-                    elif kind is not bool and item is not None and (kind is not int or not -_SAFE < item < _SAFE):
-                        raise ValueError
                 properties = given.copy()
-                if len(properties) > 500 or not "".join(properties).isascii():
-                    raise ValueError
             except Exception:  # whatever it is, the thorough way says what is wrong
                 self._latest = latest
                 answer = self._feed_closely(call, received, live)
@@ -568,6 +559,28 @@ class Processor:
         if self.waiting:
             due = self.waiting[0][0] if due is None else min(due, self.waiting[0][0])
         return due
+
+
+def _is_plain(properties: Any) -> bool:
+    """Whether properties are nothing but short texts and common numbers, so that a shallow copy is all they need."""
+    if type(properties) is not dict or len(properties) > 500:
+        return False
+    for name, item in properties.items():
+        kind = type(item)
+        if kind is str:
+            if not item.isprintable() or len(item) > 1000:
+                return False
+        elif kind is int:
+            if not -_SAFE < item < _SAFE:
+                return False
+        elif kind is float:
+            if not -1e300 < item < 1e300:
+                return False
+        elif item is not None and kind is not bool:
+            return False
+        if type(name) is not str or not name.isascii():
+            return False
+    return True
 
 
 def _id_keys(call: Mapping[str, Any]) -> list[str]:

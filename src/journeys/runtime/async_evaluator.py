@@ -92,7 +92,10 @@ class AsyncEvaluator(SegmentCalls):
 
     def _received(self) -> int:
         now = self.clock.now()
-        return now if self.is_live else max(now, self._core.processor.watermark + 1)
+        if isinstance(self.clock, ManualClock) and now <= self._core.processor.watermark:
+            now = self._core.processor.watermark + 1
+            self.clock.set(now)  # the clock is there too, so that what is dated from here is due when it comes round
+        return now
 
     async def feed(self, call: Mapping[str, Any]) -> Answer:  # type: ignore[override]
         """Applies one Segment call and answers when it is durable (O5)."""

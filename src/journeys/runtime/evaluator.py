@@ -148,7 +148,10 @@ class Evaluator(SegmentCalls, Lifecycle):
     def _received(self) -> int:
         """The instant of receipt: after everything that ``advance`` has promised to be over (T3, T5)."""
         now = self.clock.now()
-        return now if self.is_live else max(now, self._core.processor.watermark + 1)
+        if isinstance(self.clock, ManualClock) and now <= self._core.processor.watermark:
+            now = self._core.processor.watermark + 1
+            self.clock.set(now)  # the clock is there too, so that what is dated from here is due when it comes round
+        return now
 
     def feed(self, call: Mapping[str, Any]) -> Answer:
         """Applies one Segment call and answers when it is durable (O5)."""
@@ -272,7 +275,7 @@ class Evaluator(SegmentCalls, Lifecycle):
     # reading
 
     def figures(self) -> dict[str, int]:
-        """How many there are: ``profiles``, ``live`` instances, ``due``, ``outbox``, ``dead``, ``records``, ``waiting``."""
+        """How many there are: ``profiles``, ``live`` instances, what is ``due``, ``outbox``, ``dead``, ``records``, …"""
         with self._lock:
             figures = dict(self.store.figures())
             if self._core.exclusive:

@@ -11,7 +11,7 @@ import attrs
 
 from journeys.runtime.render.graph import Edge, Graph, Node, graph_of
 from journeys.runtime.render.svg import to_svg
-from journeys.testing.coverage import Coverage, JourneyCoverage
+from journeys.testing.coverage import Coverage, JourneyCoverage, share
 
 #: stands before the label of what was not reached
 MARK = "✗"
@@ -79,7 +79,7 @@ def picture(coverage: JourneyCoverage) -> str:
             (f"of {len(coverage.items)} reached", coverage.reached),
         ),
     )
-    return _styled(to_svg(marked), marked, missed_nodes)
+    return _styled(to_svg(marked, theme="light"), marked, missed_nodes)
 
 
 def _is_missed(node: Node) -> bool:
@@ -143,16 +143,18 @@ def _document(coverage: Coverage) -> dict[str, object]:
 def _page(coverage: Coverage, names: list[str]) -> str:
     rows, sections = [], []
     for each, name in zip(coverage.journeys, names, strict=True):
-        share = each.reached / len(each.items) if each.items else 0.0
+        part = each.reached / len(each.items) if each.items else 0.0
         missing = ", ".join(escape(str(item)) for item in each.missing)
         anchor = name.removesuffix(".svg")
         rows.append(
             f'<tr><td><a href="#{anchor}">{escape(each.name)}</a><td class="number">{len(each.items)}'
-            f'<td class="number">{each.reached}<td class="number">{100 * share:.0f} %'
-            f'<td><meter value="{share:.3f}"></meter><td>{missing}</tr>'
+            f'<td class="number">{each.reached}<td class="number">{share(each.reached, len(each.items))}'
+            f'<td><meter value="{part:.3f}"></meter><td>{missing}</tr>'
         )
+        title = escape(each.journey.name)
         sections.append(
-            f'<section id="{anchor}"><h2>{escape(each.journey.name)}</h2>\n<img src="{name}" alt="">\n</section>'
+            f'<section id="{anchor}"><h2>{title}</h2>\n<img src="{name}" alt="the journey, with counts">\n</section>'
         )
-    percent = f"{coverage.percent:.1f}".removesuffix(".0") + " %"
-    return _PAGE.format(percent=percent, rows="\n".join(rows), sections="\n".join(sections))
+    return _PAGE.format(
+        percent=share(coverage.reached, coverage.total), rows="\n".join(rows), sections="\n".join(sections)
+    )

@@ -201,10 +201,10 @@ class Coverage:
         name_width = max(len("journey"), len("TOTAL"), *(len(name) for name in doubles))
         lines = [f"{'journey':<{name_width}}  items  reached  cover  missing"]
         for name, items, reached, missing in rows:
-            start = f"{name:<{name_width}}  {items:>5}  {reached:>7}  {_share(reached, items):>5}  "
+            start = f"{name:<{name_width}}  {items:>5}  {reached:>7}  {share(reached, items):>5}  "
             lines += _hung(start, missing, width)
-        share = _share(self.reached, self.total)
-        lines.append(f"{'TOTAL':<{name_width}}  {self.total:>5}  {self.reached:>7}  {share:>5}")
+        whole = share(self.reached, self.total)
+        lines.append(f"{'TOTAL':<{name_width}}  {self.total:>5}  {self.reached:>7}  {whole:>5}")
         return lines
 
 
@@ -214,7 +214,7 @@ def _hung(start: str, text: str, width: int) -> list[str]:
     return [start.rstrip() if not text else start + wrapped[0], *(" " * len(start) + line for line in wrapped[1:])]
 
 
-def _share(reached: int, total: int) -> str:
+def share(reached: int, total: int) -> str:
     """Whole per cents, cut: 100 % is said of everything only."""
     return f"{100 * reached // total}%" if total else "-"
 

@@ -7,7 +7,7 @@ from random import Random
 from statistics import mean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeys._time import HOUR, MINUTE, SECOND
@@ -48,6 +48,7 @@ def test_the_last_delay_repeats():
     assert policy.retry_at(6, NOW, Random(0)) is None and policy.retry_at(7, NOW, Random(0)) is None
 
 
+@settings(deadline=None)
 @given(st.one_of(st.none(), st.floats()), st.integers(1, 9), st.integers(0, 100))
 def test_never_earlier_than_asked_and_never_later_than_bearable(after, attempt, seed):
     policy = RetryPolicy(longest_asked="PT2H")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeys.errors import Rejected, Retry
@@ -77,6 +77,7 @@ def test_errors_that_cannot_be_told():
 texts = st.text(st.characters(codec="utf-8"), min_size=3, max_size=300)
 
 
+@settings(deadline=None)
 @given(texts, st.text(max_size=50), st.text(max_size=50))
 def test_no_text_of_the_payload_gets_through(value, before, after):
     text = told(RuntimeError(before + value + after), [sent({"type": "track", "properties": {"x": value}})])

@@ -1,13 +1,14 @@
 """Every schema that was ever released is led forwards; one that is newer is left alone (V).
 
-`released/` holds a dump of each version, with the same data in it. `python -m tests.runtime.stores.test_migrations`
-prints those of the present version, to be kept when it is released.
+`released/` holds a dump of each version, with the same data in it. `python -m tests.runtime.stores.test_migrations
+sqlite FILE` and `… postgres URL PG_DUMP` print those of the present version, to be kept when it is released.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -150,20 +151,19 @@ def test_a_newer_store_is_left_alone(
     opened: Callable[[], Any], next_version: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = opened()
-    with monkeypatch.context():
-        next_version()
-        with opened() as newer:
-            newer.commit(ChangeSet(notes={"newer": "1"}))
-            monkeypatch.undo()
-            for use in (
-                lambda: old.load(["u:1"]),
-                lambda: old.commit(ChangeSet(notes={"newer": "2"})),
-                lambda: old.erase("u:1", shown_ids=[]),
-                opened,
-            ):
-                with pytest.raises(NewerState, match="newer version of the package"):
-                    use()
-            assert old.notes() == {"newer": "1"}
+    next_version()
+    with opened() as newer:
+        newer.commit(ChangeSet(notes={"newer": "1"}))
+    monkeypatch.undo()
+    for use in (
+        lambda: old.load(["u:1"]),
+        lambda: old.commit(ChangeSet(notes={"newer": "2"})),
+        lambda: old.erase("u:1", shown_ids=[]),
+        opened,
+    ):
+        with pytest.raises(NewerState, match="newer version of the package"):
+            use()
+    assert old.notes() == {"newer": "1"}
     old.close()
 
 
@@ -179,8 +179,6 @@ def dump_sqlite(path: Path) -> str:
 
 def dump_postgres(url: str, pg_dump: str) -> str:
     """The schema as SQL, without what is only for psql."""
-    import subprocess
-
     with PostgresStore(url, schema="released_schema") as store:
         fill(store)
     command = [pg_dump, url, "--schema=released_schema", "--inserts", "--no-owner", "--no-privileges"]

@@ -142,12 +142,12 @@ class Desk:
     def _finish(self) -> Steps[None]:
         """Nothing is begun any more; what is under way comes to its end."""
         for lane in self.lanes.values():
-            self._put_back(lane, self.now())
+            self._put_back(lane)
         while self._under_way:
             waited: Waited = yield WAIT_FOR_RESULTS
             self._judge_all(waited)
             for lane in self.lanes.values():  # a batch that was taken apart
-                self._put_back(lane, self.now())
+                self._put_back(lane)
         yield from self._settle()
 
     # beginning
@@ -160,7 +160,7 @@ class Desk:
             for lane in self._turn:
                 if lane.queue:
                     if lane.queue[0].start_by < now:
-                        self._put_back(lane, now)
+                        self._put_back(lane)
                     elif lane.may_begin(now):
                         self._under_way += 1
                         self._turn.remove(lane)
@@ -237,7 +237,7 @@ class Desk:
             lane.be_careful()
             self._retry(job, asked, told(error, job.deliveries), now)
             if opened:
-                self._put_back(lane, lane.ready_at(now))
+                self._put_back(lane)
 
     def _take_apart(self, job: Job) -> None:
         """One that is never taken must not take the rest of its batch with it: each half is tried by itself."""
@@ -269,15 +269,15 @@ class Desk:
         self._counts["dead"] += 1
         self._note(lane, Settled(delivery_id=delivery.id, outcome="dead", at=now, error=reason))
 
-    def _put_back(self, lane: Lane, at: int) -> None:
+    def _put_back(self, lane: Lane) -> None:
         """What was claimed and cannot be tried in time is left for later, or for another worker."""
+        if not lane.queue:
+            return
         now = self.now()
         while lane.queue:
             for delivery in lane.queue.popleft().deliveries:
                 # The store has counted an attempt for it, and the port has no way to take that back.
-                self._note(lane, Settled(delivery_id=delivery.id, outcome="retry", at=now, retry_at=max(at, now)))
-                if at > now:
-                    lane.will_retry(at, now)
+                self._note(lane, Settled(delivery_id=delivery.id, outcome="retry", at=now, retry_at=now))
         lane.be_careful()
 
     def _note(self, lane: Lane, outcome: Settled) -> None:

@@ -71,6 +71,11 @@ def _rows(**types: str) -> str:
     return f"unnest({', '.join(f'?::{type_}[]' for type_ in types.values())}) AS c({', '.join(types)})"
 
 
+_CREATED = _rows(key="text", state="bytea", due="bigint", live="bigint", hash="text")
+_LINKED = _rows(key="text", leads_to="text", was="text")
+_NOT_ERASED = "NOT EXISTS (SELECT 1 FROM erased WHERE erased.hash = c.hash)"
+
+
 class PostgresStatements(Statements):
     """What is PostgreSQL's own.
 
@@ -94,21 +99,20 @@ class PostgresStatements(Statements):
         f" FROM {_rows(state='bytea', due='bigint', live='bigint', key='text', expected='bigint')}"
         f" WHERE {_THIS_ID} AND ids.version = c.expected AND ids.state IS NOT NULL"
     )
+    # an upsert would lock whatever row it meets, also one that was made after the rows were locked in their order
     created = (
+        "UPDATE ids SET state = c.state, due = c.due, live = c.live, version = version + 1"
+        f" FROM {_CREATED} WHERE {_THIS_ID} AND ids.state IS NULL AND ids.leads_to IS NULL AND {_NOT_ERASED}",
         "INSERT INTO ids (digest, key, state, due, live, version)"
         f" SELECT {_DIGEST.format('c.key')}, c.key, c.state, c.due, c.live, 1 + (SELECT floor FROM meta)"
-        f" FROM {_rows(key='text', state='bytea', due='bigint', live='bigint', hash='text')}"
-        " WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.hash = c.hash) ON CONFLICT (digest) DO UPDATE"
-        " SET state = excluded.state, due = excluded.due, live = excluded.live, version = ids.version + 1"
-        " WHERE ids.state IS NULL AND ids.leads_to IS NULL"
+        f" FROM {_CREATED} WHERE {_NOT_ERASED} ON CONFLICT DO NOTHING",
     )
     link = (
-        "WITH c AS MATERIALIZED (SELECT * FROM"
-        f" {_rows(key='text', leads_to='text', was='text')})"
-        " INSERT INTO ids (digest, key, leads_to, live, version)"
-        f" SELECT {_DIGEST.format('c.key')}, c.key, c.leads_to, 0, (SELECT floor FROM meta) FROM c"
-        " ON CONFLICT (digest) DO UPDATE SET leads_to = excluded.leads_to WHERE ids.state IS NULL"
-        " AND coalesce(ids.leads_to, '') = (SELECT was FROM c WHERE c.key = excluded.key)"
+        f"UPDATE ids SET leads_to = c.leads_to FROM {_LINKED}"
+        f" WHERE {_THIS_ID} AND ids.state IS NULL AND coalesce(ids.leads_to, '') = c.was",
+        "INSERT INTO ids (digest, key, leads_to, live, version)"
+        f" SELECT {_DIGEST.format('c.key')}, c.key, c.leads_to, 0, (SELECT floor FROM meta)"
+        f" FROM {_LINKED} WHERE c.was = '' ON CONFLICT DO NOTHING",
     )
     collapse = (
         f"UPDATE ids SET leads_to = c.leads_to FROM {_rows(leads_to='text', was='text')} WHERE ids.leads_to = c.was"

@@ -75,8 +75,9 @@ class Statements:
     # for each row; the parameters are named in the comments
     gone: str  # key, expected
     changed: str  # state, due, live, key, expected
-    created: str  # key, state, due, live, hash
-    link: str  # key, leads_to, was
+    # of several statements for the same rows, each row is touched by one
+    created: Sequence[str]  # key, state, due, live, hash
+    link: Sequence[str]  # key, leads_to, was
     collapse: str  # leads_to, was
     deliver: str  # the fields of Delivery
     record: str  # the fields of TraceRow

@@ -72,9 +72,16 @@ class _Idle(Generic[C]):
 def _is_alive(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
     try:
         connection.pgconn.consume_input()
+        connection.pgconn.consume_input()  # the end comes after the server's last words
     except psycopg.OperationalError:
         return False
     return connection.pgconn.status == ConnStatus.OK
+
+
+def _mistrust(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], error: BaseException) -> None:
+    """Ends a connection whose pipeline has failed: what psycopg then takes for prepared may not be there."""
+    if not isinstance(error, JourneysError) or isinstance(error.__cause__, psycopg.Error):
+        connection.pgconn.finish()
 
 
 @contextmanager
@@ -134,6 +141,9 @@ class PostgresStore(SyncStore):
                 connection.execute(SESSION, (self.schema, self.schema))
             try:
                 yield connection
+            except BaseException as error:
+                _mistrust(connection, error)
+                raise
             finally:
                 self._idle.put(connection)
 
@@ -198,6 +208,9 @@ class AsyncPostgresStore:
                 await connection.execute(SESSION, (self.schema, self.schema))
             try:
                 yield connection
+            except BaseException as error:
+                _mistrust(connection, error)
+                raise
             finally:
                 self._idle.put(connection)
 

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from journeys.errors import Conflict, JourneysError
+from journeys.ports import ChangeSet, Delivery, StateChange
+from journeys.runtime.stores import AsyncPostgresStore, PostgresStore
+from journeys.testing._store_parts import conflicts, increased, together, until_committed
+
+
+def state(key: str, expected: int = 0, content: bytes = b"{}", **fields: Any) -> StateChange:
+    return StateChange(key=key, state=content, expected=expected, **fields)
+
+
+@pytest.fixture
+def store(postgres_url: str, new_schema: Callable[[], str]) -> Iterator[PostgresStore]:
+    with PostgresStore(postgres_url, schema=new_schema()) as store:
+        yield store
+
+
+def test_a_restarted_server_is_noticed_before_a_connection_is_used(store: PostgresStore) -> None:
+    store.commit(ChangeSet(states=[state("u:1")]))
+    with store._borrowed() as connection:
+        pid = connection.info.backend_pid
+    with psycopg.connect(store._conninfo, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    assert store.load(["u:1"]).profiles.keys() == {"u:1"}
+
+
+def test_a_closed_store_says_so(store: PostgresStore) -> None:
+    store.close()
+    with pytest.raises(JourneysError, match="closed"):
+        store.load(["u:1"])
+
+
+def test_connections_are_used_again_and_limited(postgres_url: str, new_schema: Callable[[], str]) -> None:
+    with PostgresStore(postgres_url, schema=new_schema(), connections=2) as store:
+        together(*[partial(store.load, ["u:1"])] * 12)
+        assert 1 <= len(store._idle._connections) <= 2
+
+
+def test_async_tasks_share_connections(postgres_url: str, new_schema: Callable[[], str]) -> None:
+    async def work() -> None:
+        async with AsyncPostgresStore(postgres_url, schema=new_schema(), connections=3) as store:
+            changes = [ChangeSet(states=[state(f"u:{n}")]) for n in range(30)]
+            await asyncio.gather(*map(store.commit, changes))
+            assert len((await store.load([f"u:{n}" for n in range(30)])).profiles) == 30
+            assert 1 <= len(store._idle._connections) <= 3
+            assert repr(store).startswith("AsyncPostgresStore(schema=")
+            with pytest.raises(Conflict):
+                await store.commit(changes[0])
+            task = asyncio.create_task(store.commit(ChangeSet(counters={"n": 1})))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await store.commit(ChangeSet(counters={"n": 10}))
+            assert (await store.counters())["n"] in (10, 11)
+
+    asyncio.run(work())
+
+
+def test_two_workers_make_the_same_schema_at_once(postgres_url: str, new_schema: Callable[[], str]) -> None:
+    for _ in range(3):
+        schema = new_schema()
+        stores = together(*[partial(PostgresStore, postgres_url, schema=schema)] * 4)
+        secrets = {store._operations.secret for store in stores}
+        for store in stores:
+            store.close()
+        assert len(secrets) == 1
+
+
+def test_a_role_without_the_right_to_make_schemas_uses_one_that_is_there(
+    postgres_url: str, new_schema: Callable[[], str]
+) -> None:
+    schema, role = new_schema(), new_schema()
+    PostgresStore(postgres_url, schema=schema).close()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        for statement in (
+            f"CREATE ROLE {role} LOGIN",
+            f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+            f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        ):
+            connection.execute(statement.encode())
+    with PostgresStore(postgres_url.replace("postgres:@", f"{role}@"), schema=schema) as store:
+        store.commit(ChangeSet(states=[state("u:1")], deliveries=[delivery("d")]))
+        assert store.load(["u:1"]).profiles
+
+
+def delivery(id_: str) -> Delivery:
+    return Delivery(id=id_, destination="mail", call="track", body=b"{}", at=0, profile="1")
+
+
+def test_crossing_links_and_profiles_end_in_conflicts_and_not_in_errors(store: PostgresStore) -> None:
+    """The one case in which two commits can wait for each other: the database ends it, and it is a conflict."""
+    for n in range(6):
+        changes = [
+            ChangeSet(states=[state(f"a:{one}{n}")], links={f"a:{other}{n}": f"a:{one}{n}"})
+            for one, other in (("x", "y"), ("y", "x"))
+        ]
+        answers = together(*(partial(store.commit, change) for change in changes))
+        assert conflicts(answers) == 1
+        assert answers.count(None) == 1
+
+
+def test_no_deadlocks_and_no_lost_changes_under_load(store: PostgresStore) -> None:
+    keys = [f"u:{n}" for n in range(40)]
+
+    def work(seed: int) -> int:
+        chance = random.Random(seed)
+        total = 0
+        for _ in range(15):
+            some = chance.sample(keys, 12)
+            until_committed(
+                store,
+                some,
+                lambda loaded, some=some: ChangeSet(
+                    states=[increased(loaded.profiles.get(key), key) for key in some],
+                    deliveries=[delivery(f"{seed}")],
+                    counters={"accepted": 1},
+                    read_watermark=-1,
+                ),
+            )
+            total += len(some)
+        return total
+
+    before = deadlocks(store)
+    totals = together(*(partial(work, seed) for seed in range(6)))
+    found = store.load(keys).profiles.values()
+    assert sum(int(stored.state) for stored in found) == sum(totals)
+    assert store.counters() == {"accepted": 90}
+    assert deadlocks(store) == before
+
+
+def deadlocks(store: PostgresStore) -> int:
+    with psycopg.connect(store._conninfo, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        statement = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return int(connection.execute(statement).fetchall()[0][0])
+
+
+class Proxy:
+    """Passes everything on, and cuts the connection around a COMMIT: before it is sent, or before it is answered."""
+
+    def __init__(self, server: str, directory: Path) -> None:
+        self.server = server
+        self.url = f"postgresql://postgres:@/postgres?host={directory}"
+        self.armed: str | None = None
+        self.open: list[socket.socket] = []
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(directory / ".s.PGSQL.5432"))
+        self.listening.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            upstream = socket.socket(socket.AF_UNIX)
+            upstream.connect(self.server)
+            self.open += [client, upstream]
+            for source, sink in ((client, upstream), (upstream, client)):
+                threading.Thread(target=self.carry, args=(source, sink, source is client), daemon=True).start()
+
+    def carry(self, source: socket.socket, sink: socket.socket, is_client: bool) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                armed = self.armed if is_client and b"COMMIT" in data else None
+                if armed == "before":
+                    break
+                sink.sendall(data)
+                if armed == "after":
+                    source.shutdown(socket.SHUT_RDWR)  # whatever the server answers, nobody hears it
+        except OSError:
+            pass
+        finally:
+            for each in (source, sink):
+                try:
+                    each.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def close(self) -> None:
+        self.listening.shutdown(socket.SHUT_RDWR)
+        for each in (self.listening, *self.open):
+            each.close()
+
+
+@pytest.fixture
+def proxy(postgres_url: str) -> Iterator[Proxy]:
+    with tempfile.TemporaryDirectory(prefix="pg") as directory:  # a socket's path must be short
+        proxy = Proxy(postgres_url.partition("host=")[2] + "/.s.PGSQL.5432", Path(directory))
+        yield proxy
+        proxy.close()
+
+
+def lose_commits(proxy: Any, schema: str, cuts: int) -> None:
+    with PostgresStore(proxy.url, schema=schema) as store:
+        for n in range(cuts):
+            loaded = store.load(["u:1"]).profiles
+            change = ChangeSet(
+                states=[increased(loaded.get("u:1"), "u:1")],
+                deliveries=[delivery(f"d{n}")],
+                counters={"n": 1},
+            )
+            proxy.armed = ("before", "after")[n % 2]
+            with pytest.raises(psycopg.OperationalError):
+                store.commit(change)
+            proxy.armed = None
+            try:
+                store.commit(change)
+            except Conflict:
+                pass
+            assert store.load(["u:1"]).profiles["u:1"].state == b"%d" % (n + 1)
+        assert (store.figures()["outbox"], store.counters()) == (cuts, {"n": cuts})
+
+
+def test_a_lost_commit_has_its_effect_once(proxy: Proxy, new_schema: Callable[[], str]) -> None:
+    lose_commits(proxy, new_schema(), 10)
+
+
+@pytest.mark.soak
+def test_1000_lost_commits_have_their_effects_once(proxy: Proxy, new_schema: Callable[[], str]) -> None:
+    lose_commits(proxy, new_schema(), 1000)

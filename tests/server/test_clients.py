@@ -1,0 +1,130 @@
+"""Segment's own clients, unmodified, against the running server, which is killed and started again meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.support import KEY, ServerProcess, environment, evaluator, serving
+
+HERE = Path(__file__).parent
+NODE_CLIENT = "@segment/analytics-node@3"
+KINDS = ("track", "identify", "page", "screen", "group", "alias")
+
+
+def calls(count: int, users: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """So many calls of every type: the method of a client and its arguments."""
+    for n in range(count):
+        user = f"u{n % users}"
+        yield "track", {"user_id": user, "event": "Order Completed", "properties": {"n": n, "text": "ü €"}}
+        yield "identify", {"user_id": user, "traits": {f"t{n}": n}}
+        yield "page", {"user_id": user, "name": f"p{n}", "properties": {"path": "/"}}
+        yield "screen", {"user_id": user, "name": f"s{n}"}
+        yield "group", {"user_id": user, "group_id": f"g{n}", "traits": {"n": n}}
+        yield "alias", {"previous_id": f"old{n}", "user_id": user}
+
+
+def check_nothing_is_lost_or_doubled(url: str, count: int, users: int) -> dict[str, int]:
+    """Compares what the store knows of everybody with what was sent."""
+    sent: dict[str, list[int]] = defaultdict(list)
+    for n in range(count):
+        sent[f"u{n % users}"].append(n)
+    with evaluator(url) as made:
+        for user, numbers in sent.items():
+            profile = made.profile(user)
+            assert profile is not None
+            traits, computed = profile.traits, profile.computed_traits
+            assert sorted(computed["order_names"]) == numbers
+            assert sorted(computed["page_names"]) == sorted(f"p{n}" for n in numbers)
+            assert sorted(computed["screen_names"]) == sorted(f"s{n}" for n in numbers)
+            counts = [computed[f"{kind}_count"] for kind in ("order", "page", "screen")]
+            assert counts == [len(numbers)] * 3
+            assert traits == {f"t{n}": n for n in numbers} | {f"groups.g{n}": {"n": n} for n in numbers}
+            assert sorted(profile.linked_ids) == sorted(f"old{n}" for n in numbers)
+            assert sorted(each.identifier for each in profile.instances) == numbers
+        entered = Counter(record["profile"] for record in made.trace() if record["kind"] == "entered")
+        assert entered == {user: len(numbers) for user, numbers in sent.items()}
+        counters = made.counters
+        assert "rejected" not in counters
+        return counters
+
+
+def run(server: ServerProcess, command: list[str], options: dict[str, Any], count: int, users: int, kills: int) -> None:
+    """Sends everything with a client; the server is killed so often on the way."""
+    file = server.space.with_name("calls.ndjson")
+    file.write_text("".join(json.dumps(each) + "\n" for each in calls(count, users)))
+    arguments = [server.address, KEY, str(file), json.dumps(options)]
+    client = subprocess.Popen([*command, *arguments], env=environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        for _ in range(kills):
+            begin, share = server.taken(), count * len(KINDS) // (kills + 1)
+            while client.poll() is None and server.taken() - begin < share // 2:
+                time.sleep(0.005)
+            assert client.poll() is None, "the client was done before the server was killed"
+            server.kill()
+            server.start()
+        printed, _ = client.communicate(timeout=3000)
+    finally:
+        client.kill()
+        client.wait()
+        assert client.stdout is not None
+        client.stdout.close()
+    assert (client.returncode, json.loads(printed)) == (0, [])
+    assert server.stop() == 0
+    assert "Traceback" not in server.errors.read_text()
+    counters = check_nothing_is_lost_or_doubled(server.url, count, users)
+    print(f"{count * len(KINDS)} calls, {kills} kills, {counters.get('duplicates', 0)} came twice")
+
+
+PYTHON = [sys.executable, str(HERE / "send_python.py")]
+PYTHON_OPTIONS: dict[str, Any] = {"upload_size": 20, "upload_interval": 0.05, "max_retries": 20}
+NODE_OPTIONS: dict[str, Any] = {"flushAt": 20, "flushInterval": 50, "maxRetries": 20}
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command that runs the Node.js client; the library is installed into a directory of its own."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not here")
+    directory = tmp_path_factory.mktemp("node")
+    (directory / "package.json").write_text("{}")
+    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", NODE_CLIENT]
+    done = subprocess.run(install, cwd=directory, capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    script = directory / "send.cjs"
+    shutil.copy(HERE / "send_node.cjs", script)
+    return ["node", str(script)]
+
+
+@pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
+def test_the_python_client(tmp_path: Path, gzip: bool) -> None:
+    with serving(tmp_path) as server:
+        run(server, PYTHON, PYTHON_OPTIONS | {"gzip": gzip}, count=60, users=7, kills=int(gzip))
+
+
+@pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
+def test_the_node_client(tmp_path: Path, node: list[str], gzip: bool) -> None:
+    with serving(tmp_path) as server:
+        run(server, node, NODE_OPTIONS | {"gzip": gzip}, count=60, users=7, kills=int(not gzip))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("client", ["python", "node"])
+def test_ten_thousand_calls_of_every_type(
+    tmp_path: Path, client: str, gzip: bool, request: pytest.FixtureRequest
+) -> None:
+    command: list[str] = PYTHON if client == "python" else request.getfixturevalue("node")
+    options = (PYTHON_OPTIONS | {"upload_size": 100}) if client == "python" else (NODE_OPTIONS | {"flushAt": 100})
+    with serving(tmp_path) as server:
+        run(server, command, options | {"gzip": gzip}, count=10_000, users=500, kills=5)
