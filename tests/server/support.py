@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,3 +129,23 @@ def serving(directory: Path, *options: str, **keywords: Any) -> Iterator[ServerP
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def in_thread(app: Any) -> Iterator[str]:
+    """The app on a port of this process; answers its address."""
+    import uvicorn
+
+    port = free_port()
+    config = uvicorn.Config(app, port=port, log_level="warning", lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

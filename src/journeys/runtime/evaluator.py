@@ -305,10 +305,11 @@ class Evaluator(SegmentCalls, Lifecycle):
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
-        with self._lock:
-            if self._core.exclusive:
-                yield from views.records(self._core.effects.records, profile, journey, instance)
-                return
+        if self._core.exclusive:
+            with self._lock:  # not while the reader reads: that may take long, or end in another thread
+                kept = list(self._core.effects.records)
+            yield from views.records(kept, profile, journey, instance)
+            return
         import json
 
         for line in self.store.trace(profile=profile, journey=journey, instance=instance):

@@ -27,9 +27,6 @@ from journeys.server.limits import Limits
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-#: seconds after which clients of a store that fails, or of a server that stops, are asked to come again
-_LATER = {"retry-after": "5"}
-
 
 def create_app(
     evaluator: Evaluator,
@@ -125,6 +122,7 @@ class Ingest:
         self._limits = limits
         self._metrics = metrics
         self._requests = 0
+        self._later = {"retry-after": str(limits.retry_after)}
 
     async def take(self, request: Request, kind: str) -> Response:
         """Answers a request with calls when they are durable."""
@@ -157,17 +155,16 @@ class Ingest:
         except Full:
             raise self._busy() from None
         except Stopped:
-            raise Refused(503, "stopping", "the server is about to stop", _LATER) from None
+            raise Refused(503, "stopping", "the server is about to stop", self._later) from None
         try:
             return await asyncio.wrap_future(future)
         except Exception as error:
             message = f"the calls could not be stored ({type(error).__name__}): send them again"
-            raise Refused(503, "not_stored", message, _LATER) from error
+            raise Refused(503, "not_stored", message, self._later) from error
 
     def _busy(self) -> Refused:
         # 429 and not 503: Segment's clients wait as long as they are told, and do not count it among their tries
-        after = {"retry-after": str(self._limits.retry_after)}
-        return Refused(429, "busy", "more has come in than can be stored right now: send it again", after)
+        return Refused(429, "busy", "more has come in than can be stored right now: send it again", self._later)
 
     def _count(self, source: str, statuses: list[str], rejected: list[protocol.Rejection], unseen: int) -> None:
         self._metrics.calls(source, statuses + ["rejected"] * unseen, [each.reason for each in rejected])

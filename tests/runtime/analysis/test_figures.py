@@ -181,23 +181,23 @@ def equal_a_direct_count(document: Json, trace: list[Json], bounds: tuple[str, s
         def mine(each: Json, key: str = key, version: int | None = version) -> bool:
             return each.get("journey") == key and version in (None, each["version"])
 
+        by_kind: dict[str, list[Json]] = {}
+        for record in filter(mine, flows):
+            by_kind.setdefault(record["kind"], []).append(record)
+
         for people in (False, True):
             told = figures.journey(key, version, people=people)
 
-            def count(kind: str, people: bool = people, **fields: Any) -> int:
+            def count(kind: str, people: bool = people, by_kind: Any = by_kind, **fields: Any) -> int:
                 found = [
                     each["instance"]
-                    for each in flows
-                    if mine(each) and each["kind"] == kind and fields.items() <= each.items()
+                    for each in by_kind.get(kind, ())
+                    if all(each.get(name) == value for name, value in fields.items())
                 ]
                 return len({owners[each] for each in found}) if people else len(found)
 
-            exits = {each["instance"] for each in until if each["kind"] == "exited"}
-            done = [
-                each["instance"]
-                for each in flows
-                if mine(each) and each["kind"] == "completed" and each["instance"] not in exits
-            ]
+            exits = {each["instance"] for each in until if each["kind"] in ENDS[1:]}
+            done = [each["instance"] for each in by_kind.get("completed", ()) if each["instance"] not in exits]
             assert told.completed == (len({owners[each] for each in done}) if people else len(done))
             assert (told.entered, told.exited, told.expired) == (count("entered"), count("exited"), count("expired"))
             assert (told.merged, told.failed, told.goals) == (count("merged"), count("failed"), count("goal"))
@@ -224,11 +224,11 @@ def equal_a_direct_count(document: Json, trace: list[Json], bounds: tuple[str, s
                     assert each.entered == count("branch", step=split.step, branch=each.branch)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(KINDS), st.booleans())
 def test_figures_equal_a_direct_count(rng: Any, kind: Kind, ranged: bool) -> None:
     document = random_space(rng, kind=kind)
-    calls = random_calls(rng, document, count=30)
+    calls = random_calls(rng, document, count=20)
     trace = run(document, calls, random_until(rng, calls)).trace
     instants = sorted({each["at"] for each in trace}, key=parse_instant)
     bounds = None
@@ -237,7 +237,7 @@ def test_figures_equal_a_direct_count(rng: Any, kind: Kind, ranged: bool) -> Non
     equal_a_direct_count(document, trace, bounds)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(12))
 def test_who_waits_where_is_what_the_engine_says(seed: int) -> None:
     one = case(seed)
     made = run(one.space, one.calls, one.until)

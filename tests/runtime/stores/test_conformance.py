@@ -16,14 +16,14 @@ from tests.runtime.stores.blocking import Blocking, Loop
 
 
 class TestMemory(StoreConformance):
-    examples = 150
+    examples = 80
 
     def make_store(self) -> Store:
         return MemoryStore()
 
 
 class TestSQLite(StoreConformance):
-    examples = 40
+    examples = 25
 
     @pytest.fixture(autouse=True)
     def _directory(self, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ class TestSQLite(StoreConformance):
 
 
 class TestPostgres(StoreConformance):
-    examples = 12
+    examples = 8
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres_url: str, new_schema: Callable[[], str]) -> None:
@@ -53,7 +53,7 @@ class TestPostgres(StoreConformance):
 
 
 class TestAsyncPostgres(StoreConformance):
-    examples = 6
+    examples = 4
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres_url: str, new_schema: Callable[[], str], loop: Loop) -> None:

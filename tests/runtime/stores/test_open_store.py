@@ -49,7 +49,7 @@ def test_postgres_in_a_schema_of_its_own(postgres_url: str, new_schema: Callable
 @pytest.mark.parametrize(
     ("url", "remedy"),
     [
-        ("sqlite://journeys.db", r"did you mean 'sqlite:///journeys.db'\?.* three slashes, and four before"),
+        ("sqlite://journeys.db", r"did you mean 'sqlite:///journeys.db'\?.* three slashes, four before"),
         ("sqlite:journeys.db", "did you mean 'sqlite:///journeys.db'"),
         ("sqlite:///", "write memory:, sqlite:///journeys.db or postgresql://"),
         ("journeys.db", "write memory:"),

@@ -127,7 +127,11 @@ class PostgresStore(SyncStore):
         self._operations = Operations(PostgresStatements(schema))
         self._slots = threading.BoundedSemaphore(connections)
         self._idle: _Idle[psycopg.Connection[Any]] = _Idle()
-        self._unit(self._operations.open())
+        try:
+            self._unit(self._operations.open())
+        except BaseException:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"PostgresStore(schema={self.schema!r})"

@@ -175,7 +175,11 @@ class SQLiteStore(SyncStore):
         self._lock = threading.Lock()
         self._connection: Any = None
         self._closed = False
-        self._unit(self._operations.open())
+        try:
+            self._unit(self._operations.open())
+        except BaseException:
+            self.close()
+            raise
         _open_stores.add(self)
 
     def __repr__(self) -> str:

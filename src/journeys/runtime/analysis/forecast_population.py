@@ -1,0 +1,147 @@
+"""A described population: who comes when, and what they do with which probability. Also as JSON."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+from journeys._time import Duration, instant_of
+from journeys.errors import nearest
+
+#: what a behaviour may follow besides an event: the arrival of the person, and what a journey sends
+ARRIVAL, SENT = "arrival", "sent:"
+
+
+def _spread(value: Any) -> Spread:
+    return value if isinstance(value, Spread) else Spread.of(value)
+
+
+@attrs.frozen
+class Spread:
+    """How long something takes: ``exactly``, ``between`` (uniform), or with a ``mean`` (exponential)."""
+
+    kind: str
+    low: int
+    high: int = 0
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """From ``"PT1H"``, ``{"between": ["PT1M", "P1D"]}`` or ``{"mean": "PT6H"}``."""
+        if isinstance(value, Mapping):
+            if set(value) == {"mean"}:
+                return cls("mean", _length(value["mean"]))
+            if set(value) == {"between"}:
+                low, high = map(_length, value["between"])
+                if low > high:
+                    raise ValueError(f"between takes the shorter duration first, got {value['between']!r}")
+                return cls("between", low, high)
+            raise ValueError(
+                f"expected a duration, {{'between': [short, long]}} or {{'mean': duration}}, got {value!r}"
+            )
+        return cls("exactly", _length(value))
+
+    def draw(self, rng: random.Random) -> int:
+        """One duration in microseconds."""
+        if self.kind == "between":
+            return rng.randint(self.low, self.high)
+        return int(rng.expovariate(1.0) * self.low) if self.kind == "mean" else self.low
+
+
+def _length(value: Any) -> int:
+    duration = Duration.of(value)
+    if not duration.is_exact or duration.micros < 0:
+        raise ValueError(f"expected weeks, days, hours, minutes or seconds, got {value!r}")
+    return duration.micros
+
+
+def _share(_: Any, attribute: Any, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"{attribute.name} is between 0 and 1, got {value!r}")
+
+
+@attrs.frozen
+class Behaviour:
+    """What people do: an event, with a probability, some time after something else happened to them.
+
+    ``after`` is ``arrival``, the name of an event of theirs, or ``sent:STEP`` for what a step sends them. ``delay`` is
+    how long after it. ``properties`` are constants, ``{"choice": [...]}``, ``{"between": [low, high]}`` for a number,
+    ``{"same": "name"}`` for that property of what came before, or ``{"new": "c"}`` for an id that nobody has yet.
+    """
+
+    event: str
+    after: str = ARRIVAL
+    probability: float = attrs.field(default=1.0, validator=_share)
+    properties: Mapping[str, Any] = attrs.field(factory=dict)
+    delay: Spread = attrs.field(default="PT0S", converter=_spread, kw_only=True)
+
+
+@attrs.frozen
+class Population:
+    """So many people, arriving over a time, each with traits and behaviours, watched for ``during`` after ``start``.
+
+    ``arrivals`` is how long after ``start`` a person arrives; ``traits`` are like the properties of a behaviour.
+    """
+
+    size: int = attrs.field(validator=attrs.validators.ge(0))
+    behaviours: tuple[Behaviour, ...] = attrs.field(default=(), converter=tuple)
+    arrivals: Spread = attrs.field(default="PT0S", converter=_spread, kw_only=True)
+    traits: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    start: int = attrs.field(default="2026-01-01T00:00:00Z", converter=instant_of, kw_only=True)
+    during: Duration = attrs.field(default="P90D", converter=Duration.of, kw_only=True)
+    #: a person does no more than this: behaviours may set off each other without end
+    most: int = attrs.field(default=1000, kw_only=True)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """From a JSON document, field by field; ValueError says what is wrong where."""
+        fields = _known("population", document, cls)
+        behaviours = []
+        for number, each in enumerate(fields.pop("behaviours", ())):
+            try:
+                behaviours.append(Behaviour(**_known("behaviour", each, Behaviour)))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"behaviours[{number}]: {error}") from None
+        try:
+            return cls(behaviours=tuple(behaviours), **fields)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def end(self) -> int:
+        """The instant at which it is no longer watched."""
+        return self.during.after(self.start)
+
+
+def _known(what: str, document: Any, of: Any) -> dict[str, Any]:
+    if not isinstance(document, Mapping):
+        raise ValueError(f"a {what} is a JSON object, got {document!r}")
+    names = [each.name for each in attrs.fields(of)]
+    for name in document:
+        if name not in names:
+            raise ValueError(f"unknown field {name!r} of a {what}; {nearest(name, names)}")
+    return dict(document)
+
+
+def drawn(values: Mapping[str, Any], rng: random.Random, before: Mapping[str, Any], person: str, count: int) -> Any:
+    """Properties or traits as one person has them; what is the same as something absent is left out."""
+    made: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and len(value) == 1:
+            ((how, what),) = value.items()
+            if how == "choice":
+                value = rng.choice(what)
+            elif how == "between":
+                low, high = what
+                whole = isinstance(low, int) and isinstance(high, int)
+                value = rng.randint(low, high) if whole else round(rng.uniform(low, high), 2)
+            elif how == "same":
+                if what not in before:
+                    continue
+                value = before[what]
+            elif how == "new":
+                value = f"{what}-{person}-{count}"
+        made[name] = value
+    return made
