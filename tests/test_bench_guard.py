@@ -28,9 +28,9 @@ from journeys import Evaluator
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Python functions that are entered for one event, on average of workload W
-CALLS_UNWANTED = 0.1
-CALLS_WANTED = 18.5
-CALLS_WANTED_WITH_TRACE = 21.5
+CALLS_UNWANTED = 1.1
+CALLS_WANTED = 19
+CALLS_WANTED_WITH_TRACE = 22
 #: allocations that remain: of one unwanted event, and bytes of one live instance with its profile (CPython 3.11)
 BYTES_UNWANTED = 1
 BYTES_LIVE = 1_600

@@ -137,7 +137,11 @@ def backfill(
 
     Answers False if it was accepted before, live or by backfill: a call that comes both ways counts once.
     """
-    if message_id is not None and (message_id in profile.marks or profile.has_backfilled(message_id)):
+    if message_id is not None and profile.has_backfilled(message_id):
+        return False
+    if message_id is not None and message_id in profile.marks:
+        # it came live: what was there then has counted it, a historical entry that begins later has not
+        profile.history = [*profile.history, [at, message_id, event, properties]]
         return False
     profile.own("history").append([at, message_id, event, properties])
     route = engine.plan.routes.get(event)

@@ -1,54 +1,101 @@
-"""What somebody waits for, in the words of the pictures."""
+"""What somebody waits for, and what it would take to enter a journey, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from journeys._time import instant_of
-from journeys.engine._effects import Record
 from journeys.model.entries import EventEntry
 from journeys.model.journey import Journey
-from journeys.model.steps import HoldUntil, MultiBranchSplit, WaitForCondition
+from journeys.model.steps import HoldUntil, Step
 from journeys.runtime._views import InstanceView, ProfileView, WaitView
-from journeys.runtime.render.phrases import describe_entry, describe_step
-from journeys.runtime.render.words import describe, describe_duration, describe_event
+from journeys.runtime.analysis.explain import Explanation, explain_profile
+from journeys.runtime.evaluator import Evaluator
+from journeys.runtime.render.links import links_of
+from journeys.runtime.render.phrases import describe_step
+from journeys.runtime.render.words import describe_duration, describe_event
 from journeys.testing._instants import day_of, time_of
 from journeys.testing.verdicts import brief
 
-#: how many journeys are named that somebody has never entered
-MOST_OTHERS = 6
-
-Journeys = Mapping[tuple[str, int], Journey]
+#: how many journeys are explained that somebody has never entered
+MOST_OTHERS = 4
 
 
-def waits(profile: ProfileView, journeys: Journeys) -> Iterator[str]:
-    """A paragraph for every place where they wait."""
-    nowhere = True
-    for instance in profile.instances:
-        if instance.status == "ended":
-            continue
-        nowhere = False
-        journey = journeys[instance.journey, instance.version]
-        for wait in instance.waits:
-            yield from _wait(instance, wait, journey)
-        if not instance.waits:
-            yield f"stays in {_named(instance)}, which is {instance.status}{_exit(instance, journey)}"
-    if nowhere:
-        yield "waits for nothing"
+class Waits:
+    """How a person stands with the journeys of an evaluator, now."""
+
+    def __init__(self, evaluator: Evaluator, profile: ProfileView) -> None:
+        self._evaluator = evaluator
+        self._profile = profile
+        self._journeys: Mapping[tuple[str, int], Journey] = {
+            (each.key, each.version): each for each in evaluator.journeys
+        }
+
+    def _explained(self, journey: str) -> Explanation:
+        user_id = self._profile.user_id
+        anonymous_id = self._profile.anonymous_id if user_id is None else None
+        return explain_profile(self._evaluator, user_id, anonymous_id=anonymous_id, journey=journey)
+
+    def lines(self) -> Iterator[str]:
+        """A paragraph for every place where they wait, and for every journey in which they have never been."""
+        inside = [each for each in self._profile.instances if each.status != "ended"]
+        if not inside:
+            yield "waits for nothing"
+        for instance in inside:
+            journey = self._journeys[instance.journey, instance.version]
+            for wait in instance.waits:
+                yield from self._wait(instance, wait, journey)
+            if not instance.waits:
+                yield f"stays in {_named(instance)}, which is {instance.status}{_exit(instance, journey)}"
+        yield from self._not_entered()
+
+    def _not_entered(self) -> Iterator[str]:
+        ids = {self._profile.id, *self._profile.linked_ids}
+        entered = {
+            record["journey"]
+            for each in ids
+            for record in self._evaluator.trace(profile=each)
+            if record["kind"] == "entered"
+        }
+        others = sorted({key for key, _ in self._journeys} - entered)
+        for key in others[:MOST_OTHERS]:
+            yield f"has never been in {key}"
+            yield from (f"  {line}" for line in self._explained(key).entry.lines())
+        if len(others) > MOST_OTHERS:
+            yield f"nor in {', '.join(others[MOST_OTHERS:])}"
+
+    def _wait(self, instance: InstanceView, wait: WaitView, journey: Journey) -> Iterator[str]:
+        step = journey.steps[wait.step]
+        name = f' ("{step.name}")' if step.name is not None else ""
+        head = f"waits at {wait.step}{name} of {_named(instance)}"
+        until = "" if wait.until is None else f" until {_when(wait.until)}"
+        if isinstance(step, HoldUntil):
+            yield f"{head}{until}, then timeout: {_to(step.timeout)}"
+            yield from _ways(instance, step, journey)
+            return
+        found = next(each for each in self._explained(journey.key).instances if each.id == instance.id)
+        said = next(each for each in found.waits if (each.step, each.branch) == (wait.step, wait.branch))
+        if said.condition is None:
+            yield f"{head}{until}, then {_to(_next(step, None))}"
+            yield f"  to {_lower(describe_step(step))}"
+        else:
+            branch = "" if said.branch is None else f", branch {said.branch}"
+            yield f"{head}{branch}, then {_to(_next(step, said.branch))}"
+            yield from (f"  {line}" for line in said.condition.lines())
 
 
-def not_entered(profile: ProfileView, journeys: Journeys, records: Iterable[Record]) -> Iterator[str]:
-    """The journeys that they have never entered, and what it would take."""
-    ids = {profile.id, *profile.linked_ids}
-    entered = {record.journey for record in records if record.kind == "entered" and record.profile in ids}
-    latest = {journey.key: journey for _, journey in sorted(journeys.items())}
-    others = [journey for key, journey in latest.items() if key not in entered]
-    for journey in others[:MOST_OTHERS]:
-        begins = "enters on" if isinstance(journey.entry, EventEntry) else "enters when"
-        status = "" if journey.status == "live" else f", which is {journey.status}"
-        yield f"has never been in {journey.key}{status}: {begins} {describe_entry(journey.entry)}"
-    if len(others) > MOST_OTHERS:
-        yield f"and never in {len(others) - MOST_OTHERS} more journeys"
+def _ways(instance: InstanceView, step: HoldUntil, journey: Journey) -> Iterator[str]:
+    entry = journey.entry
+    own = entry.identifier if isinstance(entry, EventEntry) else None
+    for branch in step.branches:
+        path = own and (branch.identifier or own)
+        same = f" with {path} {brief(instance.identifier)}" if path else ""
+        then = "starts again" if branch.restart else _to(branch.next)
+        yield f"  for {describe_event(branch.event, branch.where)}{same}, then {branch.name}: {then}"
+
+
+def _next(step: Step, branch: str | None) -> str | None:
+    return next(link.target for link in links_of(step) if link.branch == branch)
 
 
 def _named(instance: InstanceView) -> str:
@@ -64,39 +111,6 @@ def _exit(instance: InstanceView, journey: Journey) -> str:
 def _when(instant: str) -> str:
     at = instant_of(instant)
     return f"{day_of(at)} {time_of(at)}"
-
-
-def _wait(instance: InstanceView, wait: WaitView, journey: Journey) -> Iterator[str]:
-    step = journey.steps[wait.step]
-    name = f' ("{step.name}")' if step.name is not None else ""
-    until = "" if wait.until is None else f" until {_when(wait.until)}"
-    head = f"waits at {wait.step}{name} of {_named(instance)}"
-    match step:
-        case HoldUntil():
-            yield f"{head}{until}, then timeout: {_to(step.timeout)}"
-            for branch in step.branches:
-                path = branch.identifier or _identifier(journey)
-                same = f" with {path} {brief(instance.identifier)}" if path is not None else ""
-                then = "starts again" if branch.restart else _to(branch.next)
-                yield f"  for {describe_event(branch.event, branch.where)}{same}, then {branch.name}: {then}"
-        case WaitForCondition():
-            yield head
-            yield f"  for {describe(step.condition)}, then {_to(step.next)}{_by_itself(wait)}"
-        case MultiBranchSplit():
-            condition, target = next((each.condition, each.next) for each in step.branches if each.name == wait.branch)
-            yield head
-            yield f"  for {describe(condition)}, then {wait.branch}: {_to(target)}{_by_itself(wait)}"
-        case _:
-            yield f"{head}{until}, then {_to(getattr(step, 'next', None))}"
-            yield f"  to {_lower(describe_step(step))}"
-
-
-def _by_itself(wait: WaitView) -> str:
-    return "" if wait.until is None else f"; it may change by itself at {_when(wait.until)}"
-
-
-def _identifier(journey: Journey) -> str | None:
-    return journey.entry.identifier if isinstance(journey.entry, EventEntry) else None
 
 
 def _to(target: str | None) -> str:

@@ -92,7 +92,7 @@ class User:
             call["anonymousId"] = self.anonymous_id
         if self._at is not None:
             call["timestamp"] = format_instant(self._at)
-        call["messageId"] = self.scenario.next_message_id()
+        call["messageId"] = self.scenario._next_message_id()
         self._last = call
         return self.scenario.feed(call)
 
@@ -110,7 +110,7 @@ class User:
         """Every id that leads to them."""
         key = f"a:{self.anonymous_id}" if self.user_id is None else f"u:{self.user_id}"
         own = {self.user_id, self.anonymous_id}
-        for state in self.scenario.states_of(key):
+        for state in self.scenario._states_of(key):
             own |= {state.id, *(linked[2:] for linked in state.linked)}
         return frozenset(each for each in own if each is not None)
 

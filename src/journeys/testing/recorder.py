@@ -81,7 +81,7 @@ class Recorder(Record):
         if to is None:
             return None, None
         if isinstance(to, str):
-            person = self._scenario.known(to) if self._scenario is not None else None
+            person = self._scenario._known(to) if self._scenario is not None else None
             return person, frozenset((to,)) if person is None else person.ids
         return to, to.ids
 

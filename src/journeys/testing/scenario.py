@@ -85,7 +85,7 @@ class Scenario:
             found.setdefault(profile.id if profile is not None else str(person), person)
         return tuple(found.values())
 
-    def known(self, any_id: str) -> User | None:
+    def _known(self, any_id: str) -> User | None:
         """The person of that user id or anonymous id, if there is one."""
         return next((person for person in self._people.values() if any_id in person.ids), None)
 
@@ -98,10 +98,11 @@ class Scenario:
 
     def __getattr__(self, name: str) -> Recorder:
         if not name.startswith("_"):
+            destinations: dict[str, Recorder] = self.__dict__.get("destinations", {})
             for key in (name, name.replace("_", "-")):
-                if key in self.destinations:
-                    return self.destinations[key]
-            hint = nearest(name, sorted(self.destinations))
+                if key in destinations:
+                    return destinations[key]
+            hint = nearest(name, sorted(destinations))
             raise AttributeError(f"a scenario has no attribute and no destination {name!r}: {hint}")
         raise AttributeError(name)
 
@@ -146,7 +147,7 @@ class Scenario:
         """Lets everything happen that happens by itself, at most up to an instant."""
         self.evaluator.settle(until)
 
-    def next_message_id(self) -> str:
+    def _next_message_id(self) -> str:
         """The messageId of the next call."""
         return f"call-{len(self._said) + 1}"
 
@@ -170,7 +171,7 @@ class Scenario:
         names.add(self.evaluator.journeys)
         return names
 
-    def states_of(self, id_key: str) -> list[ProfileState]:
+    def _states_of(self, id_key: str) -> list[ProfileState]:
         """What the engine knows of an id, without making a view of it."""
         found: list[ProfileState] = self.evaluator._drive(self.evaluator._core.states_of([id_key]))
         return found
@@ -178,7 +179,7 @@ class Scenario:
     def timeline(self, person: User | str) -> str:
         """What somebody did, what happened, and what they wait for until when, to be read."""
         if isinstance(person, str):
-            found = self.known(person)
+            found = self._known(person)
             if found is None:
                 raise ValueError(f"nobody is called {person!r}: {nearest(person, [str(each) for each in self.people])}")
             person = found

@@ -12,7 +12,7 @@ from journeys.runtime._calls import Answer
 from journeys.runtime._views import ProfileView
 from journeys.runtime.evaluator import Evaluator
 from journeys.testing._instants import day_of, time_of
-from journeys.testing._waits import not_entered, waits
+from journeys.testing._waits import Waits
 from journeys.testing.verdicts import with_values
 
 #: what the evaluator counts, in words for the call that caused it
@@ -185,6 +185,5 @@ def _now(evaluator: Evaluator, profile: ProfileView | None) -> Iterator[str]:
     for what, names in (("lists", profile.lists), ("audiences", profile.audiences)):
         if names:
             yield f"    {what}: {', '.join(names)}"
-    journeys = {(each.key, each.version): each for each in evaluator.journeys}
-    for line in (*waits(profile, journeys), *not_entered(profile, journeys, evaluator._core.effects.records)):
+    for line in Waits(evaluator, profile).lines():
         yield f"    {line}"

@@ -129,4 +129,6 @@ class _Person:
             if behaviour.after == what and self.rng.random() < behaviour.probability:
                 self.planned += 1
                 when = at + behaviour.delay.draw(self.rng)
+                if when == at and what.startswith(SENT):
+                    when += 1  # T6: at the very instant her event would have come before what was sent
                 heapq.heappush(self.plans, (when, self.planned, behaviour, properties))

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import attrs
 
-from journeys._time import Duration, instant_of
+from journeys._time import Duration, instant_of, parse_instant
 from journeys.errors import nearest
+from journeys.model._fields import as_tuple, duration
 
 #: what a behaviour may follow besides an event: the arrival of the person, and what a journey sends
 ARRIVAL, SENT = "arrival", "sent:"
@@ -75,7 +76,7 @@ class Behaviour:
     after: str = ARRIVAL
     probability: float = attrs.field(default=1.0, validator=_share)
     properties: Mapping[str, Any] = attrs.field(factory=dict)
-    delay: Spread = attrs.field(default="PT0S", converter=_spread, kw_only=True)
+    delay: Spread = attrs.field(default=Spread("exactly", 0), converter=_spread, kw_only=True)
 
 
 @attrs.frozen
@@ -86,11 +87,11 @@ class Population:
     """
 
     size: int = attrs.field(validator=attrs.validators.ge(0))
-    behaviours: tuple[Behaviour, ...] = attrs.field(default=(), converter=tuple)
-    arrivals: Spread = attrs.field(default="PT0S", converter=_spread, kw_only=True)
+    behaviours: tuple[Behaviour, ...] = attrs.field(default=(), converter=as_tuple)
+    arrivals: Spread = attrs.field(default=Spread("exactly", 0), converter=_spread, kw_only=True)
     traits: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
-    start: int = attrs.field(default="2026-01-01T00:00:00Z", converter=instant_of, kw_only=True)
-    during: Duration = attrs.field(default="P90D", converter=Duration.of, kw_only=True)
+    start: int = attrs.field(default=parse_instant("2026-01-01T00:00:00Z"), converter=instant_of, kw_only=True)
+    during: Duration = attrs.field(default=Duration.of("P90D"), converter=duration, kw_only=True)
     #: a person does no more than this: behaviours may set off each other without end
     most: int = attrs.field(default=1000, kw_only=True)
 

@@ -1,0 +1,152 @@
+"""``explain``, ``figures``, ``forecast``: what happened, to one and to all, and what would happen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from journeys._time import parse_instant
+from journeys.cli._io import Failure, Progress, call_lines, read_bytes, read_space
+from journeys.codec.strict_json import parse_json
+from journeys.errors import JourneysError
+from journeys.runtime.analysis.explain import explain_profile
+from journeys.runtime.analysis.explain_why import why
+from journeys.runtime.analysis.figures import Figures
+from journeys.runtime.analysis.forecast import forecast
+from journeys.runtime.analysis.forecast_population import Population
+from journeys.runtime.evaluator import Evaluator
+from journeys.runtime.stores import open_store
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the commands of this module."""
+    explain = _command(commands, "explain", "why a person is in a journey or not, and what she waits for", run_explain)
+    explain.add_argument("--store", metavar="URL", required=True)
+    explain.add_argument("profile", metavar="PROFILE", help="a user id; with --anonymous an anonymous id")
+    explain.add_argument("journey", metavar="JOURNEY")
+    explain.add_argument("--anonymous", action="store_true", help="PROFILE is an anonymous id")
+    explain.add_argument("--delivery", metavar="ID", help="why this was sent, instead")
+    explain.add_argument("--json", action="store_true", help="as one JSON document")
+
+    figures = _command(commands, "figures", "who entered, waits, completed or left, step by step", run_figures)
+    figures.add_argument("trace", metavar="TRACE", nargs="?", help="a trace as NDJSON, - for standard input")
+    figures.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
+    figures.add_argument("--store", metavar="URL", help="the trace of this store instead of TRACE")
+    figures.add_argument("--from", metavar="INSTANT", dest="start", help="count what happened from here on")
+    figures.add_argument(
+        "--to", metavar="INSTANT", dest="end", help="and before here; who waits is said of this instant"
+    )
+    _figure_options(figures)
+
+    ahead = _command(commands, "forecast", "what a space would do with a described population", run_forecast)
+    ahead.add_argument("population", metavar="POPULATION.json")
+    ahead.add_argument("--seed", metavar="N", type=int, default=0, help="the same seed gives the same figures")
+    _figure_options(ahead)
+
+
+def _command(commands: Any, name: str, text: str, run: Any) -> Any:
+    command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    command.add_argument("space", metavar="SPACE.json")
+    command.set_defaults(run=run)
+    return command
+
+
+def _figure_options(command: Any) -> None:
+    command.add_argument("--people", action="store_true", help="count each profile once")
+    command.add_argument("--json", action="store_true", help="as one JSON document")
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Prints the explanation; nothing is changed or sent."""
+    space = read_space(options.space)
+    try:
+        store = open_store(options.store)
+        nowhere = dict.fromkeys(space.destinations, _Nowhere())
+        with Evaluator(space, store=store, destinations=nowhere) as evaluator:
+            if options.delivery is not None:
+                found = max(
+                    (each for each in evaluator.journeys if each.key == options.journey),
+                    key=lambda each: each.version,
+                    default=None,
+                )
+                print(why(evaluator.trace(journey=options.journey), options.delivery, found).text)
+                return 0
+            who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
+            said = explain_profile(evaluator, journey=options.journey, **who)
+    except KeyError as error:
+        raise Failure(str(error.args[0])) from None
+    except (ValueError, JourneysError, ImportError, OSError) as error:
+        raise Failure(str(error)) from None
+    print(json.dumps(said.as_dict(), indent=2, ensure_ascii=False, default=str) if options.json else said.text)
+    return 0
+
+
+class _Nowhere:
+    def deliver(self, delivery: Any) -> None:
+        raise AssertionError("this command sends nothing")
+
+
+def run_figures(options: argparse.Namespace) -> int:
+    """Prints the figures of a trace."""
+    space = read_space(options.space)
+    if options.store is not None and options.trace is not None and options.journey is None:
+        options.trace, options.journey = None, options.trace
+    if (options.store is None) == (options.trace is None):
+        raise Failure("give a TRACE or a --store")
+    try:
+        start, end = (each if each is None else parse_instant(each) for each in (options.start, options.end))
+    except ValueError as error:
+        raise Failure(f"--from, --to: {error}") from None
+    figures = Figures(space, start=start, end=end, people=options.people)
+    for record in _stored(options.store) if options.store is not None else _lines(options.trace):
+        figures.add(record)
+    return _print(figures, options, options.journey)
+
+
+def run_forecast(options: argparse.Namespace) -> int:
+    """Prints the figures of a population that goes through the space."""
+    space = read_space(options.space)
+    try:
+        population = Population.from_json(parse_json(read_bytes(options.population)))
+    except (ValueError, JourneysError) as error:
+        raise Failure(f"{options.population}: {error}") from None
+    progress = Progress("people")
+    figures = forecast(space, population, seed=options.seed, people=options.people, progress=progress.show)
+    progress.end()
+    return _print(figures, options, None)
+
+
+def _print(figures: Figures, options: argparse.Namespace, journey: str | None) -> int:
+    people = options.people
+    try:
+        one = None if journey is None else figures.journey(journey, people=people)
+    except KeyError as error:
+        raise Failure(str(error.args[0])) from None
+    if options.json:
+        print(json.dumps(figures.as_dict(people=people) if one is None else one.as_dict(), indent=2))
+    else:
+        print(figures.as_table(people=people) if one is None else one.as_table())
+    return 0
+
+
+def _lines(path: str) -> Iterator[Any]:
+    for number, record, problem in call_lines(path):
+        if problem:
+            raise Failure(f"{path}:{number}: {problem}")
+        if record is not None:
+            if not isinstance(record, dict) or "kind" not in record or "at" not in record:
+                raise Failure(f"{path}:{number}: no record of a trace")
+            yield record
+
+
+def _stored(url: str) -> Iterator[Any]:
+    try:
+        store = open_store(url)
+    except (ValueError, JourneysError, ImportError, OSError) as error:
+        raise Failure(f"--store: {error}") from None
+    with closing(store):
+        for line in store.trace():
+            yield json.loads(line)

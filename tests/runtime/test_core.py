@@ -1,0 +1,157 @@
+"""Batches on a store: loaded, applied, committed; all of it or nothing (O1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journeys import Conflict
+from journeys.codec import load_space
+from journeys.runtime import _core
+from journeys.runtime.simulation import Simulation
+from journeys.runtime.stores.sqlite import SQLiteStore
+from tests.support import branch, delay, hold, identify, instant, journey, on, run, send, space, track, trace_of
+
+
+class Failing:
+    """A store whose next commits fail, before or after they have happened."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.fail: list[tuple[BaseException, bool]] = []
+        self.commits = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def commit(self, changes: Any) -> None:
+        self.commits += 1
+        if self.fail:
+            error, after = self.fail.pop(0)
+            if after:
+                self.store.commit(changes)
+            raise error
+        self.store.commit(changes)
+
+
+DOCUMENT = space(
+    journey({"hold": hold("PT2H", branch("x", "Order", "mail")), "mail": send()}, entry=on("Start", identifier="n"))
+)
+CALLS = [track("Start", f"PT{n}M", f"u{n % 3}", id=f"m{n}", n=n) for n in range(9)] + [
+    track("Order", "PT1H", f"u{n % 3}", id=f"o{n}", n=n) for n in range(5)
+]
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Any:
+    store = Failing(SQLiteStore(tmp_path / "a.db"))
+    yield store
+    store.close()
+
+
+def expected() -> Any:
+    return run(DOCUMENT, CALLS, "P1D")
+
+
+def test_a_conflict_is_repeated_with_what_is_there_now(failing: Failing) -> None:
+    """I7: effects of the attempt that was refused are forgotten."""
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    failing.fail = [(Conflict("moved"), False)] * 3
+    answers = simulation.feed(CALLS)
+    simulation.finish(instant("P1D"))
+    assert [answer.status for answer in answers] == expected().answers
+    assert trace_of(simulation) == expected().trace
+    assert failing.counters() == expected().counters
+
+
+def test_a_conflict_that_does_not_end(failing: Failing) -> None:
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    failing.fail = [(Conflict("moved"), False)] * (_core.MAX_CONFLICTS + 1)
+    with pytest.raises(Conflict, match="times in a row"):
+        simulation.feed(CALLS)
+    failing.fail = []
+    simulation.feed(CALLS)
+    simulation.finish(instant("P1D"))
+    assert trace_of(simulation) == expected().trace
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_unknown_outcome(failing: Failing, after: bool) -> None:
+    """O1, I5: the commit failed, and nobody knows whether it happened: the same calls again change nothing more."""
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    for begin in range(0, len(CALLS), 4):
+        failing.fail = [(OSError("the disk is gone"), after)]
+        with pytest.raises(OSError, match="disk"):
+            simulation.feed(CALLS[begin : begin + 4])
+        answers = simulation.feed(CALLS[begin : begin + 4])
+        assert {answer.status for answer in answers} == ({"duplicate"} if after else {"accepted"})
+    simulation.finish(instant("P1D"))
+    assert trace_of(simulation) == expected().trace
+
+
+def test_a_failed_advance_is_repeated(failing: Failing) -> None:
+    """I4, D3: nothing is recorded for a state change that was not committed."""
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    simulation.feed(CALLS)
+    for _ in range(3):
+        failing.fail = [(OSError("the disk is gone"), False)]
+        with pytest.raises(OSError, match="disk"):
+            simulation.finish(instant("P1D"))
+    failing.fail = [(Conflict("another worker"), False)]
+    simulation.finish(instant("P1D"))
+    simulation.finish(instant("P1D"))
+    assert trace_of(simulation) == expected().trace
+
+
+def test_one_batch_is_one_commit(failing: Failing) -> None:
+    """O1, I3"""
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    before = failing.commits
+    simulation.feed(CALLS, {"file": "14"})
+    assert failing.commits == before + 1
+    assert failing.notes("file") == {"file": "14"}
+
+
+def test_deadlines_of_many_profiles_in_batches(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T5"""
+    monkeypatch.setattr(_core, "ADVANCE_BATCH", 7)
+    document = space(journey({"wait": delay("PT1H", "mail"), "mail": send()}))
+    simulation = Simulation(load_space(document), failing)
+    simulation.feed([track("Start", "0", f"u{n}") for n in range(40)])
+    before = failing.commits
+    simulation.finish(instant("PT1H"))
+    assert len([1 for record in trace_of(simulation) if record["kind"] == "sent"]) == 40
+    assert failing.commits - before >= 6
+
+
+def test_loading_only_what_a_batch_concerns(failing: Failing) -> None:
+    """P2: with everything that its ids are linked to."""
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    simulation.feed([track("Start", "0", f"u{n}", n=1) for n in range(5)] + [identify("0", "u1", anon="a1")])
+    simulation.feed([track("Order", "PT1H", None, anon="a1", n=1)])
+    assert set(simulation.core.processor.states) == {"u:u1"}
+
+
+def test_ids_that_no_store_could_keep_are_not_asked_for(failing: Failing) -> None:
+    """O5"""
+    simulation = Simulation(load_space(DOCUMENT), failing)
+    bad = [{**track("Start"), "userId": each} for each in ("a\0b", "\ud800", "x" * 5000, 7)]
+    assert {answer.status for answer in simulation.feed([*bad, 7, None])} == {"rejected"}
+
+
+def test_erased_profiles_are_rejected(failing: Failing) -> None:
+    """V6, O5"""
+    from journeys import Evaluator, ManualClock
+
+    for store in (failing, None):
+        made = Evaluator(DOCUMENT, store=store, clock=ManualClock("2026-01-01T00:00:00Z"))
+        made.feed(track("Start", "0", n=1))
+        made.feed(identify("0", "u1", anon="a1"))
+        assert made.erase("u1") == ("a1", "u1")
+        assert made.profile("u1") is None and list(made.trace(profile="u1")) == []
+        for call in (track("Start", "PT1H", n=1), track("Nobody", "PT1H"), identify("PT1H", None, anon="a1")):
+            assert made.feed(call).reason == "erased"
+        assert made.lift("u1")
+        assert made.feed(track("Start", "PT2H", n=1)).status == "accepted"
