@@ -124,14 +124,12 @@ def test_a_rejected_call_does_not_move_the_end() -> None:
 
 def test_events_a_second() -> None:
     """L2: where there is a limit; a duplicate is none more, and it is part of the profile's state (I5)."""
-    made = processor(space(journey(entry=on("Start", identifier="n"))), settings={"max_events_per_second": 2})
     made = processor(space(journey(entry=on("Start", identifier="n")), settings={"max_events_per_second": 2}))
     calls: list[Json] = [track("Start", "0", id=f"m{n}", n=n) for n in range(4)]
     answers = [made.feed(each).status for each in calls for _ in "ab"]
     assert answers == ["accepted", "duplicate", "accepted", "duplicate", "rejected", "rejected", "rejected", "rejected"]
     assert made.feed(identify("0")).is_accepted
     assert made.feed(track("Start", "PT1S", id="n", n=9)).is_accepted
-    assert made.feed(calls[2]).reason == "too_many_events_per_second" or made.feed(calls[2]).is_accepted
 
 
 def test_conditions_make_profiles_of_unwanted_events() -> None:

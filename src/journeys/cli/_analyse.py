@@ -28,6 +28,7 @@ def add_commands(commands: Any) -> None:
     explain.add_argument("profile", metavar="PROFILE", help="a user id; with --anonymous an anonymous id")
     explain.add_argument("journey", metavar="JOURNEY")
     explain.add_argument("--anonymous", action="store_true", help="PROFILE is an anonymous id")
+    explain.add_argument("--at", metavar="INSTANT", help="as of this instant, if no input comes until then; else now")
     explain.add_argument("--delivery", metavar="ID", help="why this was sent, instead")
     explain.add_argument("--json", action="store_true", help="as one JSON document")
 
@@ -75,7 +76,7 @@ def run_explain(options: argparse.Namespace) -> int:
                 print(why(evaluator.trace(journey=options.journey), options.delivery, found).text)
                 return 0
             who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
-            said = explain_profile(evaluator, journey=options.journey, **who)
+            said = explain_profile(evaluator, journey=options.journey, at=options.at, **who)
     except KeyError as error:
         raise Failure(str(error.args[0])) from None
     except (ValueError, JourneysError, ImportError, OSError) as error:

@@ -24,7 +24,7 @@ from journeys.runtime._lifecycle import Lifecycle
 from journeys.runtime._opening import opened
 from journeys.runtime._segment import SegmentCalls
 from journeys.runtime.clocks import ManualClock, SystemClock, shifted
-from journeys.runtime.delivery import Deliverer
+from journeys.runtime.delivery import Deliverer, DestinationPolicy
 from journeys.runtime.destinations.registry import build_destination
 from journeys.runtime.stores import open_store
 from journeys.runtime.stores.memory import MemoryStore
@@ -105,7 +105,8 @@ class Evaluator(SegmentCalls, Lifecycle):
     problems). ``store`` is nothing (memory), a URL such as ``sqlite:///journeys.db``, or a store. ``destinations`` are
     objects by key; those that the space defines and the application does not bring are built from their definitions.
     With a ``ManualClock`` time stands still until ``advance``; without a clock it is the wall clock. ``trace=False``
-    keeps no trace. Several threads may use one evaluator.
+    keeps no trace. ``policies`` say, by destination, how often and how fast it is tried (D2). Several threads may use
+    one evaluator.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Evaluator(SegmentCalls, Lifecycle):
         trace: bool = True,
         worker: str | None = None,
         lease: timedelta = timedelta(seconds=15),
+        policies: Mapping[str, DestinationPolicy] | None = None,
     ) -> None:
         given = dict(destinations or {})
         self.space = with_destinations(as_space(space), given)
@@ -135,7 +137,7 @@ class Evaluator(SegmentCalls, Lifecycle):
                 at=self.clock.now(),
             )
         )
-        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock)
+        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, policies=policies or {})
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._stopping = False
@@ -236,8 +238,8 @@ class Evaluator(SegmentCalls, Lifecycle):
         while not self._stopping:
             self._advance(self.clock.now())
             self._prune()
-            self.deliver()
-            pending = [each for each in (self.next_due(), self.store.next_delivery()) if each is not None]
+            next_try = self._deliverer.drain().next_try
+            pending = [each for each in (self.next_due(), next_try) if each is not None]
             until = min([*pending, self.clock.now() + int(poll * 1_000_000)])
             if not self._stopping:
                 self.clock.sleep(until, self._wake)

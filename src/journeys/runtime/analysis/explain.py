@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from journeys._time import format_instant
+from journeys._time import format_instant, instant_of
 from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects
 from journeys.engine._encode import decode_state, encode_state
@@ -160,9 +161,14 @@ def explain(profile: ProfileState, plan: Plan, space: Space, journey_key: str, n
 
 
 def explain_profile(
-    evaluator: Evaluator, user_id: str | None = None, *, anonymous_id: str | None = None, journey: str
+    evaluator: Evaluator,
+    user_id: str | None = None,
+    *,
+    anonymous_id: str | None = None,
+    journey: str,
+    at: str | datetime | int | None = None,
 ) -> Explanation:
-    """``explain`` for a person of an evaluator, as of now; also for one of whom nothing is known."""
+    """``explain`` for a person of an evaluator, as of now or ``at``; also for one of whom nothing is known."""
     if (user_id is None) == (anonymous_id is None):
         raise TypeError("give a user_id or an anonymous_id")
     key = f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
@@ -170,7 +176,7 @@ def explain_profile(
         core = evaluator._core
         found = evaluator._drive(core.states_of([key]))
         mark = core.processor.watermark if core.exclusive else evaluator.store.watermark()
-        now = max(evaluator.clock.now() if evaluator.is_live else 0, mark)
+        now = max(evaluator.clock.now() if evaluator.is_live else 0, mark) if at is None else instant_of(at)
         space = attrs.evolve(evaluator.space, journeys=evaluator.journeys)
         return explain(found[0] if found else ProfileState(key), core.plan, space, journey, now)
 
