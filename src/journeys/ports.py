@@ -115,6 +115,8 @@ class Loaded:
     links: Mapping[str, str] = attrs.field(factory=dict)
     #: which of the id keys are erased (V6)
     erased: frozenset[str] = frozenset()
+    #: False promises that no id at all is erased
+    knows_erased: bool = attrs.field(default=True, eq=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -103,7 +103,7 @@ def test_every_kind_of_call() -> None:
     assert scenario.calls[7]["userId"] == "ada" and scenario.calls[7]["anonymousId"] == "v1"
     assert scenario.calls[8] == {
         **{"type": "alias", "previousId": "ada", "userId": "ada-2"},
-        **{"messageId": "call-9", "timestamp": "2026-01-05T09:00:00Z"},
+        **{"messageId": "call-9", "timestamp": "2026-01-05T09:00:00.000001Z"},
     }
     assert ada.has({"groups.acme": {"size": 3}}, plan="team", email="ada@example.com", source="ad")
     assert ada.ids == {"ada-2", "ada", "v1"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from journeys.cli._io import Failure, counted, examine, listed, read_bytes, read_space
 from journeys.codec.schema import json_schema
-from journeys.codec.strict_json import parse_json
+from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.errors import nearest
 from journeys.runtime.render import Counts, graph_of, to_mermaid, to_svg, to_text
 
@@ -71,4 +71,15 @@ def run_draw(options: argparse.Namespace) -> int:
 
 
 def _records(path: str) -> list[Any]:
-    return [parse_json(line) for line in read_bytes(path).splitlines() if line.strip()]
+    records = []
+    for number, line in enumerate(read_bytes(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            record = parse_json(line)
+        except InvalidJSON as error:
+            raise Failure(f"{path}:{number}: {error}") from None
+        if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+            raise Failure(f"{path}:{number}: no record of a trace")
+        records.append(record)
+    return records

@@ -13,6 +13,7 @@ from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.errors import InvalidDefinition, JourneysError, Problem
 from journeys.model.space import Space
 from journeys.plan.validate import validate
+from journeys.runtime.stores import open_store
 
 
 class Failure(Exception):
@@ -46,6 +47,14 @@ def examine(path: str) -> tuple[Space | None, list[Problem]]:
     except InvalidDefinition as error:
         return None, list(error.problems)
     return space, validate(space)
+
+
+def opened_store(url: str) -> Any:
+    """The store that ``--store`` names."""
+    try:
+        return open_store(url)
+    except Exception as error:  # of whatever driver
+        raise Failure(f"--store: {error}") from None
 
 
 def listed(problems: list[Problem]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from journeys._time import format_instant
-from journeys.cli._io import Failure, counted, listed, read_space, table
+from journeys.cli._io import Failure, counted, listed, opened_store, read_space, table
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition, JourneysError, PublishRefused, nearest
 from journeys.model.space import Space
@@ -21,7 +21,6 @@ from journeys.runtime._opening import SPACE
 from journeys.runtime.clocks import SystemClock
 from journeys.runtime.delivery import Deliverer
 from journeys.runtime.evaluator import Evaluator, built_destinations
-from journeys.runtime.stores import open_store
 
 
 def add_commands(commands: Any) -> None:
@@ -55,13 +54,6 @@ def _command(commands: Any, name: str, text: str, run: Any) -> Any:
     return command
 
 
-def _open(url: str) -> Any:
-    try:
-        return open_store(url)
-    except (ValueError, JourneysError, ImportError, OSError) as error:
-        raise Failure(f"--store: {error}") from None
-
-
 def _stored_space(store: Any) -> Space:
     """The space that a store was last used with; destinations are not built from it until something is sent."""
     note = store.notes(SPACE).get(SPACE)
@@ -82,7 +74,7 @@ class _Nowhere:
 
 def run_status(options: argparse.Namespace) -> int:
     """Prints what a store holds."""
-    store = _open(options.store)
+    store = opened_store(options.store)
     try:
         entries = [Entry.from_note(note) for name, note in sorted(store.notes(PREFIX).items())]
         people = _people(store)
@@ -149,7 +141,7 @@ class _Totals(dict[tuple[str, int], tuple[int, int, int]]):
 
 def run_deliver(options: argparse.Namespace) -> int:
     """Sends what is in the outbox; exit code 1 if dead letters are left."""
-    store = _open(options.store)
+    store = opened_store(options.store)
     try:
         space = _stored_space(store)
         destinations = built_destinations(space, {})
@@ -179,7 +171,7 @@ def run_publish(options: argparse.Namespace) -> int:
         keys = [each.key for each in space.journeys]
         raise Failure(f"no journey {options.journey!r} in {options.space}; {nearest(options.journey, keys)}")
     journey = max(found, key=lambda each: each.version)
-    store = _open(options.store)
+    store = opened_store(options.store)
     known = [Entry.from_note(note).journey for note in store.notes(PREFIX).values()]
     store.close()
     kept = attrs.evolve(space, journeys=tuple(each for each in known if each.key != "" and each.status != "archived"))
@@ -194,7 +186,7 @@ def run_publish(options: argparse.Namespace) -> int:
 
 def run_change(options: argparse.Namespace) -> int:
     """Pauses, resumes or archives a journey."""
-    store = _open(options.store)
+    store = opened_store(options.store)
     space = _stored_space(store)
     store.close()
     try:
@@ -208,7 +200,7 @@ def run_change(options: argparse.Namespace) -> int:
 
 def run_timeline(options: argparse.Namespace) -> int:
     """Prints the records of one person; exit code 1 if there are none."""
-    store = _open(options.store)
+    store = opened_store(options.store)
     try:
         records = [json.loads(line) for line in store.trace(profile=options.profile)]
     finally:

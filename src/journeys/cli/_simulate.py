@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from journeys._time import parse_instant
-from journeys.cli._io import Failure, Progress, call_lines, read_space
+from journeys.cli._io import Failure, Progress, call_lines, opened_store, read_space
 from journeys.errors import JourneysError
 from journeys.runtime.partition import Partition
 from journeys.runtime.simulation import Simulation
-from journeys.runtime.stores import open_store
 
 #: how many lines are applied as one unit
 GROUP = 1000
@@ -53,7 +52,7 @@ def run_simulate(options: argparse.Namespace) -> int:
         if options.store is None:
             return _run(Simulation(space), options, until, _Lines(options.events))
         digest = _digest(options.events)
-        store = open_store(options.store)
+        store = opened_store(options.store)
         workers = _workers(store, options, digest, is_late=space.settings.allowed_lateness.is_positive)
         simulation = Simulation(space, store)
         if workers > 1:
@@ -188,7 +187,7 @@ def _run_workers(options: argparse.Namespace, digest: str, workers: int, simulat
 
 def _work(options: argparse.Namespace, digest: str, number: int, of: int) -> None:
     share = Partition.among((call for _, call, _ in call_lines(options.events)), number, of)
-    simulation = Simulation(read_space(options.space), open_store(options.store), worker=f"simulate-{number}")
+    simulation = Simulation(read_space(options.space), opened_store(options.store), worker=f"simulate-{number}")
     lines = _Lines(options.events, simulation, digest=digest, share=share)
     try:
         _feed(simulation, options, lines, quiet=True)

@@ -17,15 +17,11 @@ from journeys.plan.plan import JourneyPlan, Plan
 VERSION = 1
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
-#: plain fields: name in the bytes, attribute, value that is left out
+#: plain fields that are seldom there: name in the bytes, attribute, value that is left out
 _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("a", "anonymous_id", None),
     ("r", "rate", (-1, 0)),
     ("A", "seen_at", -1),
-    ("n", "accepted", 0),
-    ("s", "seq", 0),
-    ("o", "order", 0),
-    ("m", "marks", {}),
     ("t", "traits", {}),
     ("w", "written", {}),
     ("c", "cells", {}),
@@ -33,13 +29,24 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("u", "outputs", {}),
     ("h", "history", []),
 )
+_ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def encode_state(profile: ProfileState) -> bytes:
     """The state as bytes."""
     document: dict[str, Any] = {"v": VERSION, "k": profile.key, "@": profile.clock}
-    for name, attribute, default in _FIELDS:
-        value = getattr(profile, attribute)
+    if profile.accepted:
+        document["n"] = profile.accepted
+    if profile.seq:
+        document["s"] = profile.seq
+    if profile.order:
+        document["o"] = profile.order
+    if profile.marks:
+        document["m"] = profile.marks
+    rare = profile.__dict__
+    for name, attribute, default in _FIELDS if rare else ():
+        value = rare.get(attribute, default)
         if value != default and (value or default):
             document[name] = value
     if profile.linked:
@@ -64,14 +71,18 @@ def decode_state(data: bytes, plan: Plan) -> ProfileState:
 
     Instances of journeys or versions that the plan does not have are kept as they are and take no part.
     """
-    document = json.loads(data)
+    document, _ = _scan(data.decode("utf-8", "surrogatepass"), 0)
     if document["v"] > VERSION:
         raise NewerState(f"the state of {document['k']!r} has version {document['v']}; this package knows {VERSION}")
     profile = ProfileState(document["k"])
     profile.clock = document["@"]
-    for name, attribute, _ in _FIELDS:
-        if name in document:
-            setattr(profile, attribute, document[name])
+    profile.accepted = document.get("n", 0)
+    profile.seq = document.get("s", 0)
+    profile.order = document.get("o", 0)
+    profile.marks = document.get("m") or {}
+    for name in document:
+        if name in _ATTRIBUTES:
+            setattr(profile, _ATTRIBUTES[name], document[name])
     if "L" in document:
         profile.linked = tuple(document["L"])
     if "e" in document:

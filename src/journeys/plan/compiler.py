@@ -287,6 +287,8 @@ class Compiler:
 
     def matcher(self, where: Sequence[m.Filter]) -> Matcher | None:
         """A test of an event by all the filters, or None if there are none (C9)."""
+        if len(where) > 1 and all(map(_is_numeric, where)):
+            return _all_numeric(tuple((each.property, _NUMERIC[each.op], each.value) for each in where))
         tests = [self._single(each) for each in where]
         if not tests:
             return None
@@ -301,12 +303,31 @@ class Compiler:
         path = segments(model.property)
         comparison = self._comparison(model)
         operand = model.value
-        if len(path) == 1 and model.op in _NUMERIC and is_number(operand):
+        if _is_numeric(model):
             return _numeric(path[0], _NUMERIC[model.op], operand)
         if len(path) == 1 and isinstance(comparison.operand, Constant):
             name, test = path[0], comparison.test
             return lambda p, profile, context, now: test(p.get(name, ABSENT), operand, now)
         return lambda p, profile, context, now: comparison.holds(find(p, path), profile, context, now)
+
+
+def _is_numeric(model: m.Filter) -> bool:
+    """Whether it compares a property with a number that is written down."""
+    return "." not in model.property and model.op in _NUMERIC and is_number(model.value)
+
+
+def _all_numeric(tests: tuple[tuple[str, Callable[[Any, Any], bool], float], ...]) -> Matcher:
+    """Several such filters in one function: a call for each would cost more than the comparison itself."""
+
+    def matches(properties: Any, profile: Any, context: Any, now: int) -> bool:
+        for name, compare, operand in tests:
+            value = properties.get(name)
+            kind = type(value)
+            if (kind is not int and kind is not float) or not compare(value, operand):
+                return False
+        return True
+
+    return matches
 
 
 def _numeric(name: str, compare: Callable[[Any, Any], bool], operand: float) -> Matcher:

@@ -53,6 +53,8 @@ class Core:
         #: profiles whose state was written by a newer version of this package: left alone (V)
         self.newer = 0
         self._stored_arrivals: set[int] = set()
+        #: whether the store may hold ids that are erased
+        self._knows_erased = True
         self.tombstones = Tombstones()
 
     # calls
@@ -75,7 +77,10 @@ class Core:
             return answers
         for _ in range(MAX_CONFLICTS):
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
-            yield from self._load(self._id_keys(calls), waiting_until=until)
+            if not self._knows_erased:
+                yield from self._load(self._id_keys(calls, wanted_only=True), waiting_until=until)
+            if self._knows_erased:  # also an event that nobody wants is refused if its profile is erased (V6)
+                yield from self._load(self._id_keys(calls), waiting_until=until)
             before = self.processor.watermark
             answers = self.apply(calls, received, live)
             try:
@@ -105,9 +110,17 @@ class Core:
                 latest = max(latest, replay_timestamp(call))
         return self.plan.lateness.before(latest)
 
-    def _id_keys(self, calls: Iterable[Any]) -> set[str]:
+    def _id_keys(self, calls: Iterable[Any], *, wanted_only: bool = False) -> set[str]:
         keys: set[str] = set()
+        routes = self.plan.routes
+        wanted_only = wanted_only and not self.plan.makes_profiles and not self.plan.may_be_late
         for call in calls:
+            if type(call) is dict and call.get("type") == "track" and "anonymousId" not in call:
+                user_id, name = call.get("userId"), call.get("event")
+                if type(user_id) is str and user_id and type(name) is str:
+                    if not wanted_only or name in routes:
+                        keys.add("u:" + user_id)
+                    continue
             if not isinstance(call, Mapping):
                 continue
             for field, spaces in (("userId", "u"), ("anonymousId", "a"), ("previousId", "ua")):
@@ -146,6 +159,7 @@ class Core:
         loaded: Loaded = yield ("load", (sorted(key for key in wanted if _is_storable(key)),), {})
         processor.watermark = loaded.watermark
         processor.erased = loaded.erased
+        self._knows_erased = loaded.knows_erased
         processor.links.update(loaded.links)
         for id_key, stored in loaded.profiles.items():
             if stored.key not in processor.states:

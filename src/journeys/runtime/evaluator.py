@@ -277,7 +277,7 @@ class Evaluator(SegmentCalls, Lifecycle):
     # reading
 
     def figures(self) -> dict[str, int]:
-        """How many there are: ``profiles``, ``live`` instances, what is ``due``, ``outbox``, ``dead``, ``records``, …"""
+        """How many ``profiles``, ``live`` instances, profiles with something ``due``, and so on there are."""
         with self._lock:
             figures = dict(self.store.figures())
             if self._core.exclusive:

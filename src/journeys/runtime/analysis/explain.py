@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,7 +15,6 @@ from journeys.engine._effects import Effects
 from journeys.engine._encode import decode_state, encode_state
 from journeys.engine._state import COMPLETED, ENDED, LIVE, Instance, ProfileState
 from journeys.errors import nearest
-from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, SplitPlan, WaitPlan
 from journeys.plan.values import NEVER
@@ -220,18 +218,12 @@ def _instance(instance: Instance, profile: ProfileState, space: Space, now: int)
         version=instance.plan.version,
         status=_STATUS[instance.status],
         entered_at=format_instant(instance.entered_at),
-        entered_by=_entered_by(instance.plan.model),
+        entered_by=describe_entry(instance.plan.model.entry),
         identifier=instance.identifier,
         waits=tuple(explain_wait(wait, instance, profile, space, now) for wait in waits),
         ends_at=None if at >= NEVER else format_instant(at),
         ends_by=None if at >= NEVER else by,
     )
-
-
-def _entered_by(journey: Journey) -> str:
-    with contextlib.suppress(TypeError):
-        return describe_entry(journey.entry)
-    return ""
 
 
 def _remembered(profile: ProfileState, journeys: list[JourneyPlan]) -> tuple[Remembered, ...]:

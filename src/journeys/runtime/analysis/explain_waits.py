@@ -8,7 +8,6 @@ import attrs
 
 from journeys._time import format_instant
 from journeys.engine._state import Instance, ProfileState, Wait
-from journeys.model.conditions import Condition
 from journeys.model.space import Space
 from journeys.model.steps import HoldUntil, MultiBranchSplit, Step, WaitForCondition
 from journeys.plan.plan import HoldPlan, MultiBranchPlan, WaitPlan
@@ -66,7 +65,7 @@ def explain_wait(wait: Wait, instance: Instance, profile: ProfileState, space: S
         branch = step.branches[wait.branch]
         condition = wait.step.branches[wait.branch][1]
         until = flips_at(condition, profile, instance.context, now)
-        truth = _truth(branch.condition, condition, profile, instance, now, space)
+        truth = truth_of(branch.condition, condition, profile, instance.context, now, space)
         said = attrs.evolve(said, branch=branch.name, then=leads_to(branch.next), condition=truth)
     else:
         phase = getattr(step, "until", None) is not None and wait.count == 0
@@ -78,12 +77,6 @@ def explain_wait(wait: Wait, instance: Instance, profile: ProfileState, space: S
 def leads_to(step: str | None) -> str:
     """What follows, in words."""
     return "the path ends" if step is None else f"goes to {step}"
-
-
-def _truth(
-    model: Condition, condition: object, profile: ProfileState, instance: Instance, now: int, space: Space
-) -> Truth:
-    return truth_of(model, condition, profile, instance.context, now, space)  # type: ignore[arg-type]
 
 
 def _ways(step: HoldUntil) -> Iterator[str]:

@@ -109,7 +109,7 @@ class Operations:
             hashes = {keyed_hash(self.secret, id_key): id_key for id_key in id_keys}
             (rows,) = yield [Ask(sql.erased, (sql.listed(hashes),))]
             erased = frozenset(hashes[hash_] for (hash_,) in rows)
-        return _loaded(id_keys, found, watermark, erased)
+        return _loaded(id_keys, found, watermark, erased, bool(floor))
 
     def commit(self, changes: ChangeSet) -> Steps[None]:
         """``Store.commit``"""
@@ -354,6 +354,7 @@ def _loaded(
     found: Mapping[str, tuple[str | None, Any, int]],
     watermark: int,
     erased: frozenset[str],
+    knows_erased: bool,
 ) -> Loaded:
     profiles: dict[str, Stored] = {}
     links: dict[str, str] = {}
@@ -365,7 +366,7 @@ def _loaded(
             links[id_key] = key
         if row is not None and row[1] is not None:
             profiles[id_key] = Stored(key, row[1], row[2])
-    return Loaded(profiles, watermark, links, erased)
+    return Loaded(profiles, watermark, links, erased, knows_erased)
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

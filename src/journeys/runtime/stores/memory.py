@@ -79,7 +79,7 @@ class MemoryStore:
                 if found is not None:
                     profiles[id_key] = Stored(key, found.state, found.version)
             erased = frozenset(filter(self._is_erased, id_keys)) if self._erased else frozenset[str]()
-            return Loaded(profiles, self._watermark, links, erased)
+            return Loaded(profiles, self._watermark, links, erased, bool(self._erased))
 
     def _is_erased(self, id_key: str) -> bool:
         return bool(self._erased) and keyed_hash(self._secret, id_key) in self._erased
