@@ -48,6 +48,13 @@ class InvalidCall(JourneysError, ValueError):
         super().__init__(message or reason)
 
 
+class UnknownJourney(JourneysError, KeyError):
+    """No journey of that key is published; the message names the nearest."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Conflict(JourneysError):
     """A store refused a commit because a version it was based on has moved: load again and repeat."""
 

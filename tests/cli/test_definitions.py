@@ -16,7 +16,11 @@ from tests.support import branch, delay, hold, if_else, journey, run, send, spac
 
 VALID = space(
     journey(
-        {"hold": hold("PT2H", branch("bought", "Order"), timeout="split"), "split": if_else(trait("vip", "exists"), "mail"), "mail": send()},
+        {
+            "hold": hold("PT2H", branch("bought", "Order"), timeout="split"),
+            "split": if_else(trait("vip", "exists"), "mail"),
+            "mail": send(),
+        },
         key="cart",
         name="Cart",
     ),
@@ -44,7 +48,14 @@ def test_every_problem_with_its_path_and_the_remedy(tmp_path: Path, capsys: pyte
     assert main(["validate", written(tmp_path, BROKEN)]) == 1
     told = capsys.readouterr().out
     assert "3 problems" in told
-    for part in ("$.journeys[0].steps.a.next", "[unknown_step]", "$.journeys[0].steps.b", "[unreachable_step]", "$.journeys[1]", "nobody"):
+    for part in (
+        "$.journeys[0].steps.a.next",
+        "[unknown_step]",
+        "$.journeys[0].steps.b",
+        "[unreachable_step]",
+        "$.journeys[1]",
+        "nobody",
+    ):
         assert part in told
 
 
@@ -56,7 +67,18 @@ def test_problems_as_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a":1,"a":2}', '{"format":"journeys/1","x":' + "9" * 5000 + "}", "\ufeff{}", '"\\ud800"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        '{"a":1,"a":2}',
+        '{"format":"journeys/1","x":' + "9" * 5000 + "}",
+        "\ufeff{}",
+        '"\\ud800"',
+    ],
+)
 def test_text_that_is_no_space(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     """L1: also a problem, never an exception."""
     assert main(["validate", written(tmp_path, text)]) == 1
@@ -82,7 +104,12 @@ def test_the_schema_is_one_and_takes_what_is_valid(capsys: pytest.CaptureFixture
     assert validator.is_valid(VALID)
     for seed in range(8):
         assert validator.is_valid(case(seed).space), seed
-    for broken in ({}, {**VALID, "format": "journeys/2"}, {**VALID, "jurneys": []}, {**VALID, "journeys": [{"key": "x"}]}):
+    for broken in (
+        {},
+        {**VALID, "format": "journeys/2"},
+        {**VALID, "jurneys": []},
+        {**VALID, "journeys": [{"key": "x"}]},
+    ):
         assert not validator.is_valid(broken)
 
 

@@ -41,7 +41,9 @@ WAIT = space(journey({"wait": delay("P3D", "mail"), "mail": send()}))
 
 def written(folder: Path, document: Any, calls: Iterable[Any]) -> tuple[str, str]:
     """The two files; a call that is bytes or text is a line as it is."""
-    (folder / "space.json").write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    (folder / "space.json").write_text(
+        document if isinstance(document, str) else json.dumps(document), encoding="utf-8"
+    )
     with (folder / "events.ndjson").open("wb") as file:
         for call in calls:
             line = call if isinstance(call, (bytes, str)) else json.dumps(call)
@@ -92,7 +94,9 @@ def test_an_until_that_is_no_instant(tmp_path: Path, capsys: pytest.CaptureFixtu
         ('{"format": "journeys/1", "a": NaN}', "NaN"),
     ],
 )
-def test_an_invalid_space_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str], document: Any, told: str) -> None:
+def test_an_invalid_space_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], document: Any, told: str
+) -> None:
     """Format, L1: with its problems on standard error, and before any line is read."""
     (tmp_path / "space.json").write_text(document if isinstance(document, str) else json.dumps(document))
     code, trace, shown = simulate(capsys, str(tmp_path / "space.json"), str(tmp_path / "missing.ndjson"))
@@ -102,16 +106,28 @@ def test_an_invalid_space_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_files_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = written(tmp_path, WAIT, [])
-    for arguments in ((str(tmp_path / "none"), files[1]), (files[0], str(tmp_path / "none")), (files[0], str(tmp_path))):
+    for arguments in (
+        (str(tmp_path / "none"), files[1]),
+        (files[0], str(tmp_path / "none")),
+        (files[0], str(tmp_path)),
+    ):
         code, trace, told = simulate(capsys, *arguments)
         assert (code, trace) == (2, []) and str(tmp_path) in told
 
 
 BAD = [
-    "7", "null", "{", '{"type":"track"}', json.dumps({**track("Start"), "userId": ""}), json.dumps({**track("Start"), "type": "trak"}),
-    json.dumps({**track("Start"), "timestamp": None}), '{"type":"track","type":"track"}', '{"a":NaN}',
-    json.dumps({**track("Start"), "userId": "a\0"}), r'{"type":"track","event":"Start","userId":"\ud800","timestamp":"2026-01-01T00:00:00Z"}',
-]  # fmt: skip
+    "7",
+    "null",
+    "{",
+    '{"type":"track"}',
+    json.dumps({**track("Start"), "userId": ""}),
+    json.dumps({**track("Start"), "type": "trak"}),
+    json.dumps({**track("Start"), "timestamp": None}),
+    '{"type":"track","type":"track"}',
+    '{"a":NaN}',
+    json.dumps({**track("Start"), "userId": "a\0"}),
+    r'{"type":"track","event":"Start","userId":"\ud800","timestamp":"2026-01-01T00:00:00Z"}',
+]
 
 
 def test_lines_that_are_no_valid_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +189,9 @@ def test_random_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: 
 # standard input and output
 
 
-def test_events_from_standard_input(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_from_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = written(tmp_path, WAIT, [track("Start"), "{", track("Start", "0", "u2")])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(files[1]).read_bytes())))
     code, trace, told = simulate(capsys, files[0], "-")
@@ -185,7 +203,9 @@ def test_standard_output_is_closed_early(tmp_path: Path) -> None:
     """As by ``| head``: no traceback."""
     document = space(journey({"mail": send()}))
     files = written(tmp_path, document, (track("Start", f"PT{n}S", f"u{n}") for n in range(3000)))
-    with subprocess.Popen([*COMMAND, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+    with subprocess.Popen(
+        [*COMMAND, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         assert json.loads(process.stdout.readline())["kind"] == "entered"
         process.stdout.close()
@@ -234,11 +254,20 @@ def test_lines_skipped_before_are_reported_again(tmp_path: Path, capsys: pytest.
 
 KILLED = space(
     journey(
-        {"hold": hold("PT2H", branch("x", "Order", "mail"), branch("again", "Start", restart=True), timeout="mail"), "mail": send()},
+        {
+            "hold": hold("PT2H", branch("x", "Order", "mail"), branch("again", "Start", restart=True), timeout="mail"),
+            "mail": send(),
+        },
         entry=on("Start", identifier="cart"),
     ),
-    journey({"mail": send("wait"), "wait": delay("PT30M")}, key="v1", entry={"type": "event", "event": "Order", "count": {"at_least": 3}, "within": "PT1H"}, exit_after="PT1H", reentry_after="PT1H"),
-)  # fmt: skip
+    journey(
+        {"mail": send("wait"), "wait": delay("PT30M")},
+        key="v1",
+        entry={"type": "event", "event": "Order", "count": {"at_least": 3}, "within": "PT1H"},
+        exit_after="PT1H",
+        reentry_after="PT1H",
+    ),
+)
 
 
 def many(count: int, seed: int) -> list[Any]:
@@ -272,7 +301,16 @@ def killed_until_it_ends(folder: Path, kills: int, count: int, settings: Json, w
     rng = random.Random(kills)
     died = 0
     for _ in range(kills):
-        with (folder / "out").open("wb") as out, subprocess.Popen([*base, f"sqlite:///{folder}/a.db"], stdout=out, stderr=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True) as process:  # fmt: skip
+        with (
+            (folder / "out").open("wb") as out,
+            subprocess.Popen(
+                [*base, f"sqlite:///{folder}/a.db"],
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT,
+                start_new_session=True,
+            ) as process,
+        ):
             try:
                 process.wait(rng.uniform(0.25, 1.0) * took)
             except subprocess.TimeoutExpired:
@@ -310,7 +348,12 @@ def large(path: Path, count: int) -> None:
         for n in range(count):
             when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + n))
             name = ("Start", "Order")[n // 10 % 2] if n % 10 == 0 else "Nobody"
-            file.write(line.replace("NAME", name).replace("USER", f"u{n // 20 % 300}").replace("MARK", f"m{n}").replace("WHEN", when))
+            file.write(
+                line.replace("NAME", name)
+                .replace("USER", f"u{n // 20 % 300}")
+                .replace("MARK", f"m{n}")
+                .replace("WHEN", when)
+            )
             file.write("\n")
 
 
@@ -321,10 +364,13 @@ def measured(folder: Path, count: int) -> tuple[int, float, int]:
     code = (
         "import resource, sys; from journeys.cli import main;"
         f"code = main(['simulate', {str(folder / 'space.json')!r}, {str(folder / 'events.ndjson')!r}]);"
-        "usage = resource.getrusage(resource.RUSAGE_SELF); print(code, usage.ru_maxrss, usage.ru_utime, file=sys.stderr)"
+        "usage = resource.getrusage(resource.RUSAGE_SELF);"
+        "print(code, usage.ru_maxrss, usage.ru_utime, file=sys.stderr)"
     )
     with (folder / "trace").open("wb") as out:
-        done = subprocess.run([sys.executable, "-c", code], stdout=out, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=280, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=out, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=280, check=True
+        )
     exit_code, memory, seconds = done.stderr.split()
     assert exit_code == b"0"
     with (folder / "trace").open("rb") as trace:

@@ -111,8 +111,11 @@ def test_deadlines_fire_in_their_order() -> None:
     """T6: by deadline, then by instance, then by step key and branch order."""
     two = {
         "fork": branches(("a", ALWAYS, "z"), ("b", ALWAYS, "y")),
-        "z": delay("PT1H", "z2"), "z2": send(), "y": delay("PT1H", "y2"), "y2": send(),
-    }  # fmt: skip
+        "z": delay("PT1H", "z2"),
+        "z2": send(),
+        "y": delay("PT1H", "y2"),
+        "y2": send(),
+    }
     document = space(journey(two, entry=on("Start", identifier="cart")))
     done = run(document, [track("Start", cart="c2"), track("Start", cart="c1")])
     (first, second) = (record["instance"] for record in done.records("entered"))
@@ -139,10 +142,18 @@ def test_entries_come_after_the_instances_of_an_instant() -> None:
     )
     done = run(document, [track("Seen")])
     assert [(each["journey"], each["kind"]) for each in done.trace if each["at"] == at("PT1H")] == [
-        ("z", "step"), ("z", "sent"), ("z", "completed"),
-        ("a", "entered"), ("a", "step"), ("a", "sent"), ("a", "completed"),
-        ("b", "entered"), ("b", "step"), ("b", "sent"), ("b", "completed"),
-    ]  # fmt: skip
+        ("z", "step"),
+        ("z", "sent"),
+        ("z", "completed"),
+        ("a", "entered"),
+        ("a", "step"),
+        ("a", "sent"),
+        ("a", "completed"),
+        ("b", "entered"),
+        ("b", "step"),
+        ("b", "sent"),
+        ("b", "completed"),
+    ]
 
 
 def test_what_follows_from_a_deadline_is_dated_from_it() -> None:
@@ -246,17 +257,20 @@ def test_traits_and_history_come_before_the_instances() -> None:
         "split": if_else(did("Order")),
     }
     assert story(space(journey(steps)), [track("Start"), track("Order", "PT1H")], "PT2H", "branch") == [
-        "PT1H branch hold go", "PT1H branch split true",
-    ]  # fmt: skip
+        "PT1H branch hold go",
+        "PT1H branch split true",
+    ]
 
 
 def test_holds_come_before_waiting_conditions() -> None:
     """O2 (4) before (5), whatever the order of the step keys."""
     steps = {
         "fork": branches(("w", ALWAYS, "a-wait"), ("h", ALWAYS, "z-hold")),
-        "a-wait": wait(did("Order"), "waited"), "waited": send(),
-        "z-hold": hold("P1D", branch("go", "Order", "held")), "held": send(),
-    }  # fmt: skip
+        "a-wait": wait(did("Order"), "waited"),
+        "waited": send(),
+        "z-hold": hold("P1D", branch("go", "Order", "held")),
+        "held": send(),
+    }
     done = run(space(journey(steps)), [track("Start"), track("Order", "PT1H")], until="PT2H")
     assert [record["step"] for record in done.records("sent")] == ["held", "waited"]
 
@@ -541,8 +555,13 @@ def test_reentry_after_the_exit() -> None:
     )
     done = run(document, [identify("0", plan="pro")], until="PT7H")
     assert done.story("entered", "exited") == [
-        "0 entered", "PT1H exited", "PT3H entered", "PT4H exited", "PT6H entered", "PT7H exited",
-    ]  # fmt: skip
+        "0 entered",
+        "PT1H exited",
+        "PT3H entered",
+        "PT4H exited",
+        "PT6H entered",
+        "PT7H exited",
+    ]
 
 
 def test_re_arming_while_the_condition_is_false() -> None:
@@ -629,8 +648,10 @@ def test_more_live_instances_than_allowed() -> None:
     document = space(journey(entry=on("Start", identifier="cart")), journey(IMMEDIATE, key="k"), **settings)
     done = run(document, [track("Start", cart=f"c{n}") for n in range(3)], until="PT1H")
     assert [(each["journey"], each.get("identifier")) for each in done.records("entered")] == [
-        ("j", "c0"), ("k", None), ("j", "c1"),
-    ]  # fmt: skip
+        ("j", "c0"),
+        ("k", None),
+        ("j", "c1"),
+    ]
     assert done.counters["too_many_instances"] == 3  # k twice, j once
 
 

@@ -69,8 +69,19 @@ def test_ids_are_opaque(other: str) -> None:
 
 @pytest.mark.parametrize(
     "ids",
-    [{}, {"userId": ""}, {"userId": None}, {"anonymousId": ""}, {"userId": 7}, {"userId": "u1", "anonymousId": ""}]
-    + [{"userId": ["u1"]}, {"userId": True}, {"userId": "a\0b"}, {"userId": "\ud800"}, {"userId": "x" * 4097}],
+    [
+        {},
+        {"userId": ""},
+        {"userId": None},
+        {"anonymousId": ""},
+        {"userId": 7},
+        {"userId": "u1", "anonymousId": ""},
+        {"userId": ["u1"]},
+        {"userId": True},
+        {"userId": "a\0b"},
+        {"userId": "\ud800"},
+        {"userId": "x" * 4097},
+    ],
 )
 def test_an_empty_missing_or_wrong_id_is_an_error(ids: dict[str, Any]) -> None:
     """P1, O5: rejected before anything is touched."""
@@ -180,8 +191,10 @@ def test_both_let_their_deadlines_happen_first() -> None:
     document = space(journey({"wait": delay("PT2H", "mail"), "mail": send()}, entry=on("Start", identifier="n")))
     done = merged(document, [track("Start", n=1)], [track("Start", "PT1H", n=2), track("Start", "PT7H", n=3)])
     assert [(record["profile"], record["at"]) for record in done.records("sent")] == [
-        ("u1", at("PT2H")), ("a1", at("PT3H")), ("u1", at("PT9H")),
-    ]  # fmt: skip
+        ("u1", at("PT2H")),
+        ("a1", at("PT3H")),
+        ("u1", at("PT9H")),
+    ]
 
 
 def test_the_clock_is_the_later_of_the_two() -> None:
@@ -273,7 +286,13 @@ def test_once_counts_either_entry() -> None:
 
 def test_branches_already_taken_stay_taken() -> None:
     """P2, S6"""
-    steps = {"split": random_split(("a", 50, "a"), ("b", 50, "b"), sticky=True), "a": delay("P1D", "c"), "b": delay("P1D", "d"), "c": send(), "d": send()}  # fmt: skip
+    steps = {
+        "split": random_split(("a", 50, "a"), ("b", 50, "b"), sticky=True),
+        "a": delay("P1D", "c"),
+        "b": delay("P1D", "d"),
+        "c": send(),
+        "d": send(),
+    }
     for stranger in ("a1", "x7", "q3", "w9"):
         calls = [track("Start", "0", None, anon=stranger), identify("PT1H", "u1", anon=stranger)]
         done = run(space(journey(steps)), calls)
@@ -455,8 +474,13 @@ def test_changes_of_membership_are_sent() -> None:
     )
     done = run(document, [track("Order"), track("Order", "PT1H"), Advance("P3D")], until="P3D")
     assert done.story("sent") == [
-        "0 sent n", "0 sent recent", "0 sent recent", "PT1H sent n", "P1DT1H sent recent", "P1DT1H sent recent",
-    ]  # fmt: skip
+        "0 sent n",
+        "0 sent recent",
+        "0 sent recent",
+        "PT1H sent n",
+        "P1DT1H sent recent",
+        "P1DT1H sent recent",
+    ]
     last = done.records("sent")[-2]
     assert last["delivery"] == derived_id("recent", "u1", at("P1DT1H"))
     assert last["payload"]["event"] == "Audience Exited"
@@ -490,8 +514,9 @@ def test_derived_ids() -> None:
     ]
     assert [record["instance"] for record in done.records("entered")] == instances
     assert [record["delivery"] for record in done.records("sent")][:2] == [
-        derived(instances[0], "mail", "0", "0"), derived(instances[0], "more", "0", "0"),
-    ]  # fmt: skip
+        derived(instances[0], "mail", "0", "0"),
+        derived(instances[0], "more", "0", "0"),
+    ]
 
 
 def test_the_derived_id_of_a_condition_entry_and_of_an_exit_send() -> None:

@@ -138,8 +138,10 @@ def test_lists_are_left_in_the_order_of_step_keys() -> None:
     steps = {"z": ad("y"), "y": ad("x", to="social"), "x": ad("wait"), **WAIT}
     document = space(journey(steps, exit_rules=OUT))
     assert story(document, [track("Start"), track("Out", "PT1H")], None, "list_removed") == [
-        "PT1H list_removed x", "PT1H list_removed y", "PT1H list_removed z",
-    ]  # fmt: skip
+        "PT1H list_removed x",
+        "PT1H list_removed y",
+        "PT1H list_removed z",
+    ]
 
 
 # X4
@@ -171,8 +173,13 @@ def test_a_completed_condition_instance_stays_until_it_exits() -> None:
     """S10: its lists too; then ``exited`` follows ``completed``."""
     document = space(journey({"ad": ad()}, entry=PRO, exit_after="P2D"))
     assert story(document, [identify("0", plan="pro")]) == [
-        "0 entered", "0 step ad", "0 list_added ad", "0 completed", "P2D exited", "P2D list_removed ad",
-    ]  # fmt: skip
+        "0 entered",
+        "0 step ad",
+        "0 list_added ad",
+        "0 completed",
+        "P2D exited",
+        "P2D list_removed ad",
+    ]
 
 
 def test_a_completed_event_instance_is_over() -> None:

@@ -63,8 +63,12 @@ def test_the_order_of_a_trace() -> None:
         effects.record(at, profile, None, "sent")
     ordered = sorted(effects.records, key=lambda record: record.order)
     assert [(record.at, record.key, record.seq) for record in ordered] == [
-        (1, "u:B", 1), (1, "a:b", 1), (1, "u:b", 2), (1, "u:b", 3), (2, "u:b", 1),
-    ]  # fmt: skip
+        (1, "u:B", 1),
+        (1, "a:b", 1),
+        (1, "u:b", 2),
+        (1, "u:b", 3),
+        (2, "u:b", 1),
+    ]
 
 
 def test_effects_without_a_trace() -> None:

@@ -164,24 +164,24 @@ def test_a_split_is_evaluated_once_on_arrival() -> None:
         )
     )
     assert story(document, [identify("0", plan="pro"), track("Start")], None, "branch", "sent") == [
-        "0 branch split true", "0 sent a",
-    ]  # fmt: skip
+        "0 branch split true",
+        "0 sent a",
+    ]
     calls = [track("Start"), identify("PT1M", plan="pro")]
     assert story(document, calls, None, "branch", "sent") == ["0 branch split false", "PT1H sent c"]
 
 
 def test_the_first_true_branch_of_a_data_split() -> None:
     """S5: on arrival, in order, else ``everyone_else``."""
-    steps = {
-        "split": data_split(("no", NEVER, "a"), ("yes", trait("n", "exists"), "b"), ("also", ALWAYS, "c")), **ENDS
-    }  # fmt: skip
+    steps = {"split": data_split(("no", NEVER, "a"), ("yes", trait("n", "exists"), "b"), ("also", ALWAYS, "c")), **ENDS}
     document = space(journey(steps))
     assert story(document, [identify("0", n=1), track("Start")], None, "branch") == ["0 branch split yes"]
     assert story(document, [track("Start")], None, "branch") == ["0 branch split also"]
     steps["split"] = data_split(("no", NEVER, "a"), ("yes", trait("n", "exists"), "b"), everyone_else="c")
     assert story(space(journey(steps)), [track("Start")], None, "branch", "sent") == [
-        "0 branch split everyone_else", "0 sent c",
-    ]  # fmt: skip
+        "0 branch split everyone_else",
+        "0 sent c",
+    ]
 
 
 # S4
@@ -192,8 +192,11 @@ def test_branches_do_not_exclude_each_other() -> None:
     steps = {"split": branches(("x", did("A"), "a"), ("y", did("B"), "b"), ("z", ALWAYS, "c")), **ENDS}
     done = run(space(journey(steps)), [track("Start"), track("B", "PT1H"), track("A", "PT2H"), track("B", "PT3H")])
     assert done.story("branch", "completed") == [
-        "0 branch split z", "PT1H branch split y", "PT2H branch split x", "PT2H completed",
-    ]  # fmt: skip
+        "0 branch split z",
+        "PT1H branch split y",
+        "PT2H branch split x",
+        "PT2H completed",
+    ]
 
 
 def test_an_exclusive_split_takes_the_first() -> None:
@@ -301,13 +304,17 @@ def test_the_timeout_of_a_hold() -> None:
     """S7: ``max_duration`` after arrival."""
     steps = {"wait": delay("PT1H", "hold"), "hold": hold("PT2H", branch("x", "Order"), timeout="a"), "a": send()}
     assert story(space(journey(steps)), [track("Start")], None, "branch", "sent") == [
-        "PT3H branch hold timeout", "PT3H sent a",
-    ]  # fmt: skip
+        "PT3H branch hold timeout",
+        "PT3H sent a",
+    ]
 
 
-CART_HOLD = {"hold": hold("P1D", branch("bought", "Order", "a"), branch("other", "Paid", "b", identifier="for.cart"))} | {
-    "a": send(), "b": send(),
-}  # fmt: skip
+CART_HOLD = {
+    "hold": hold("P1D", branch("bought", "Order", "a"), branch("other", "Paid", "b", identifier="for.cart"))
+} | {
+    "a": send(),
+    "b": send(),
+}
 
 
 @pytest.mark.parametrize(
@@ -342,8 +349,9 @@ def test_without_an_entry_identifier_branches_have_none() -> None:
 
 
 RESTARTS = {"hold": hold("PT2H", branch("again", "Cart", restart=True), branch("go", "Order", "a"), timeout="b")} | {
-    "a": send(), "b": send(),
-}  # fmt: skip
+    "a": send(),
+    "b": send(),
+}
 
 
 def test_a_restart_gives_the_full_duration_from_the_event() -> None:
@@ -366,21 +374,31 @@ def test_a_late_restart_counts_from_the_instant_at_which_it_is_applied() -> None
     document = space(journey(RESTARTS))
     calls = [track("Start"), identify("PT1H"), track("Cart", "PT30M")]
     assert story(document, calls, None, "restarted", "branch") == [
-        "PT1H restarted hold again", "PT3H branch hold timeout",
-    ]  # fmt: skip
+        "PT1H restarted hold again",
+        "PT3H branch hold timeout",
+    ]
 
 
 def test_restarts_are_limited() -> None:
     """S7: after ``max_restarts`` the event is ignored and counted, and no later branch is tried."""
     steps = {
-        "hold": hold("PT2H", branch("again", "Cart", restart=True), branch("go", "Cart", "a", where=where(("x", "exists"))), timeout="b", max_restarts=2),
-        "a": send(), "b": send(),
-    }  # fmt: skip
+        "hold": hold(
+            "PT2H",
+            branch("again", "Cart", restart=True),
+            branch("go", "Cart", "a", where=where(("x", "exists"))),
+            timeout="b",
+            max_restarts=2,
+        ),
+        "a": send(),
+        "b": send(),
+    }
     calls = [track("Start"), *(track("Cart", f"PT{n}H", x=1, n=n) for n in (1, 2, 3))]
     done = run(space(journey(steps)), calls)
     assert done.story("restarted", "branch") == [
-        "PT1H restarted hold again", "PT2H restarted hold again", "PT4H branch hold timeout",
-    ]  # fmt: skip
+        "PT1H restarted hold again",
+        "PT2H restarted hold again",
+        "PT4H branch hold timeout",
+    ]
     assert done.counters["max_restarts"] == 1
     context = done.payloads()[0]["properties"]["journey_context"]
     assert context["Cart - again"]["n"] == 2
@@ -401,12 +419,15 @@ def test_several_holds_see_an_event_in_the_order_of_their_keys() -> None:
         "z": hold("P1D", branch("go", "Go", "a")),
         "y": hold("P1D", branch("go", "Go", "x")),
         "x": hold("P1D", branch("go", "Go", "b")),
-        "a": send(), "b": send(),
-    }  # fmt: skip
+        "a": send(),
+        "b": send(),
+    }
     calls = [track("Start"), track("Go", "PT1H"), track("Go", "PT2H")]
     assert story(space(journey(steps)), calls, None, "branch")[2:] == [
-        "PT1H branch y go", "PT1H branch z go", "PT2H branch x go",
-    ]  # fmt: skip
+        "PT1H branch y go",
+        "PT1H branch z go",
+        "PT2H branch x go",
+    ]
 
 
 def test_events_count_in_the_order_in_which_they_are_applied() -> None:
@@ -422,8 +443,10 @@ def test_the_context_of_a_hold() -> None:
     calls = [track("Start", n=0), track("Cart", "PT1H", n=1), track("Cart", "PT2H", n=2), track("Order", "PT3H", n=3)]
     (payload,) = run(document, calls).payloads()
     assert payload["properties"]["journey_context"] == {
-        "Start": {"n": 0}, "Cart - again": {"n": 2}, "Order - go": {"n": 3},
-    }  # fmt: skip
+        "Start": {"n": 0},
+        "Cart - again": {"n": 2},
+        "Order - go": {"n": 3},
+    }
 
 
 # S8
@@ -460,8 +483,11 @@ def test_a_token_runs_depth_first() -> None:
     }
     done = run(space(journey(steps)), [track("Start")])
     assert [(each["step"], each["destination"]) for each in done.records("sent")] == [
-        ("c", "email"), ("c", "crm"), ("b", "email"), ("a", "email"),
-    ]  # fmt: skip
+        ("c", "email"),
+        ("c", "crm"),
+        ("b", "email"),
+        ("a", "email"),
+    ]
 
 
 def test_a_join_that_comes_later_ends_its_token() -> None:
@@ -493,8 +519,13 @@ def test_a_list_is_left_after_a_while() -> None:
     """S9: ``remove_after``, also when the instance has completed."""
     document = space(journey({"ad": ad("wait", remove_after="PT1H"), "wait": delay("PT10M")}))
     assert story(document, [track("Start")]) == [
-        "0 entered", "0 step ad", "0 list_added ad", "0 step wait", "PT10M completed", "PT1H list_removed ad",
-    ]  # fmt: skip
+        "0 entered",
+        "0 step ad",
+        "0 list_added ad",
+        "0 step wait",
+        "PT10M completed",
+        "PT1H list_removed ad",
+    ]
 
 
 def test_a_list_is_left_when_the_instance_ends_early() -> None:
@@ -532,8 +563,11 @@ def test_a_destination_hears_of_a_removal_when_nobody_holds_the_profile_there() 
     )
     done = run(document, [track("Start")])
     assert done.story("list_added", "list_removed") == [
-        "0 list_added ad", "0 list_added ad", "PT1H list_removed ad", "PT2H list_removed ad",
-    ]  # fmt: skip
+        "0 list_added ad",
+        "0 list_added ad",
+        "PT1H list_removed ad",
+        "PT2H list_removed ad",
+    ]
     assert list_calls(document, [track("Start")]) == [(at(), "add"), (at(), "add"), (at("PT2H"), "remove")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -68,19 +69,24 @@ def test_what_is_no_merge_tag(content: str) -> None:
 def test_filling_in(template: Any, filled: Any) -> None:
     """Absent is empty text, a value that is no text is its JSON, and what is filled in is never read again."""
     traits = {
-        "name": "Ada", "n": 7, "empty": "", "null": None, "deep": {"list": ["a"]}, "yes": True, "half": 0.5,
-        "whole": 1.0, "evil": "{{ name }}",
-    }  # fmt: skip
+        "name": "Ada",
+        "n": 7,
+        "empty": "",
+        "null": None,
+        "deep": {"list": ["a"]},
+        "yes": True,
+        "half": 0.5,
+        "whole": 1.0,
+        "evil": "{{ name }}",
+    }
     assert render(template, traits, {"Cart": {"value": 80}}) == filled
 
 
 @given(st.text(alphabet='{}|"\\ ab.[]context\n', max_size=40))
 def test_any_text_is_rendered_or_refused(text: str) -> None:
     """Never slow, and never an error but ``ValueError``."""
-    try:
+    with contextlib.suppress(ValueError):
         assert isinstance(render(text), str)
-    except ValueError as error:
-        assert "merge tag" in str(error)
 
 
 def test_a_long_template_is_not_slow() -> None:

@@ -12,7 +12,7 @@ from journeys.codec import load_space
 from journeys.runtime import _core
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores.sqlite import SQLiteStore
-from tests.support import branch, delay, hold, identify, instant, journey, on, run, send, space, track, trace_of
+from tests.support import branch, delay, hold, identify, instant, journey, on, run, send, space, trace_of, track
 
 
 class Failing:

@@ -55,7 +55,10 @@ CART = Journey(
     start="hold",
     steps={
         "hold": HoldUntil(
-            branches=[Branch("bought", event="Order Completed"), Branch("changed", event="Cart Modified", restart=True)],
+            branches=[
+                Branch("bought", event="Order Completed"),
+                Branch("changed", event="Cart Modified", restart=True),
+            ],
             max_duration="PT2H",
             timeout="nudge",
         ),
@@ -113,7 +116,9 @@ def test_a_definition_in_every_form(form: str) -> None:
 
     whole = Space(journeys=[CART], destinations={})
     document = dump_space(whole) | {"destinations": {"email": {"type": "record"}}}
-    given: Any = {"space": whole, "journey": CART, "journeys": [CART], "dict": document, "text": json.dumps(document)}[form]
+    given: Any = {"space": whole, "journey": CART, "journeys": [CART], "dict": document, "text": json.dumps(document)}[
+        form
+    ]
     made = Evaluator(given, destinations={"email": Record()}, clock=ManualClock())
     assert made.track("u1", "Cart Modified", {"cart_id": 1, "value": 50}).is_accepted
     assert kinds(made, "entered") == ["entered"]
@@ -269,7 +274,12 @@ def test_every_answer() -> None:
     assert (refused.status, refused.reason, refused.message) == ("rejected", "wrong_id", "userId is empty")
     assert str(refused) == "rejected: userId is empty"
     assert str(Answer("late")) == "late"
-    assert [Answer(status).is_accepted for status in ("accepted", "late", "duplicate", "rejected")] == [True, True, True, False]
+    assert [Answer(status).is_accepted for status in ("accepted", "late", "duplicate", "rejected")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_everything_that_is_counted() -> None:
@@ -279,7 +289,10 @@ def test_everything_that_is_counted() -> None:
         "until": {"type": "delay", "until": {"context": ["Start", "due"]}, "next": "end"},
         "end": delay("P1D"),
     }
-    long = {f"s{n}": {"type": "true_false_split", "condition": {"type": "all", "conditions": []}, "if_true": f"s{n + 1}"} for n in range(4)}
+    long = {
+        f"s{n}": {"type": "true_false_split", "condition": {"type": "all", "conditions": []}, "if_true": f"s{n + 1}"}
+        for n in range(4)
+    }
     document = space(
         journey(steps, entry=on("Start", identifier="cart"), exit_rules=[{"key": "out", "event": "Out"}]),
         journey({**long, "s4": send()}, key="runaway", entry="Run"),
@@ -330,7 +343,9 @@ def test_the_trace_of_one_profile_journey_or_instance() -> None:
     for field in ("profile", "journey", "instance"):
         for value in {each[field] for each in everything}:
             assert list(made.trace(**{field: value})) == [each for each in everything if each[field] == value]
-    assert list(made.trace(profile="u1", journey="a")) == [each for each in everything if (each["profile"], each["journey"]) == ("u1", "a")]
+    assert list(made.trace(profile="u1", journey="a")) == [
+        each for each in everything if (each["profile"], each["journey"]) == ("u1", "a")
+    ]
     assert list(made.trace(profile="nobody")) == []
 
 
@@ -374,7 +389,10 @@ def test_what_is_known_of_a_person() -> None:
     document = space(
         journey({"ad": ad("hold"), "hold": hold("P1D", branch("x", "Order"))}, entry=on("Start", identifier="cart")),
         audiences=[{"key": "recent", "condition": did("Start", within="PT1H")}],
-        computed_traits=[{"key": "n", "type": "event_counter", "event": "Start"}, {"key": "s", "type": "sum", "event": "Start", "property": "v"}],
+        computed_traits=[
+            {"key": "n", "type": "event_counter", "event": "Start"},
+            {"key": "s", "type": "sum", "event": "Start", "property": "v"},
+        ],
     )
     made = evaluator(document)
     assert made.profile("u1") is None
@@ -384,7 +402,12 @@ def test_what_is_known_of_a_person() -> None:
     assert seen is not None
     assert seen == made.profile(anonymous_id="a1")
     assert (seen.id, seen.user_id, seen.anonymous_id, seen.linked_ids) == ("u1", "u1", "a1", ("a1",))
-    assert (seen.traits, seen.computed_traits, seen.audiences, seen.lists) == ({"plan": "pro"}, {"n": 1}, ("recent",), ("ads",))
+    assert (seen.traits, seen.computed_traits, seen.audiences, seen.lists) == (
+        {"plan": "pro"},
+        {"n": 1},
+        ("recent",),
+        ("ads",),
+    )
     (instance,) = seen.instances
     assert (instance.journey, instance.status, instance.identifier) == ("j", "live", "c1")
     assert [(each.step, each.until) for each in instance.waits] == [("hold", at("P1D"))]
@@ -409,7 +432,14 @@ def test_a_relative_advance_needs_a_manual_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"hours": 2}, {"by": "PT2H"}, {"by": timedelta(hours=2)}, {"to": at("PT2H")}, {"to": datetime(2026, 1, 1, 2, tzinfo=UTC)}]
+    "arguments",
+    [
+        {"hours": 2},
+        {"by": "PT2H"},
+        {"by": timedelta(hours=2)},
+        {"to": at("PT2H")},
+        {"to": datetime(2026, 1, 1, 2, tzinfo=UTC)},
+    ],
 )
 def test_advance_in_every_form(arguments: dict[str, Any]) -> None:
     """T5"""
@@ -447,7 +477,11 @@ def test_run_follows_a_clock() -> None:
     """T7: deadlines fire at their own instants, and it sleeps no longer than until the next of them."""
     email = Record()
     clock = FakeClock("0")
-    made = Evaluator(space(journey({"wait": delay("PT0.4S", "mail"), "mail": send("again"), "again": delay("PT0.2S")})), clock=clock, destinations={"email": email})
+    made = Evaluator(
+        space(journey({"wait": delay("PT0.4S", "mail"), "mail": send("again"), "again": delay("PT0.2S")})),
+        clock=clock,
+        destinations={"email": email},
+    )
     made.track("u1", "Start")
 
     def sleep(until: int, wake: threading.Event) -> None:
@@ -475,7 +509,9 @@ def test_run_on_the_wall_clock_until_it_is_stopped() -> None:
     thread.join(20)
     assert not thread.is_alive()
     assert len(sent) == 1
-    entered, passed = (next(each["at"] for each in made.trace() if each["kind"] == kind) for kind in ("entered", "sent"))
+    entered, passed = (
+        next(each["at"] for each in made.trace() if each["kind"] == kind) for kind in ("entered", "sent")
+    )
     assert instant_of(passed) - instant_of(entered) == 200_000
     assert made.feed(track("Start", None, "u2")).is_accepted  # it can go on
 
@@ -561,10 +597,15 @@ def test_several_threads_may_feed_one_evaluator(where: str, tmp_path: Path) -> N
 
 def test_threads_with_one_profile() -> None:
     """O1: one input is one unit."""
-    document = space(journey(entry=on("Start", identifier="cart")), computed_traits=[{"key": "n", "type": "event_counter", "event": "Start"}])
+    document = space(
+        journey(entry=on("Start", identifier="cart")),
+        computed_traits=[{"key": "n", "type": "event_counter", "event": "Start"}],
+    )
     made = evaluator(document)
     threads = [
-        threading.Thread(target=lambda number=number: [made.track("u1", "Start", {"cart": f"{number}-{n}"}) for n in range(100)])
+        threading.Thread(
+            target=lambda number=number: [made.track("u1", "Start", {"cart": f"{number}-{n}"}) for n in range(100)]
+        )
         for number in range(4)
     ]
     for thread in threads:

@@ -119,20 +119,40 @@ WEIRD: dict[str, Callable[[], Any]] = {
     "a week date": lambda: "2026-W01-1T10:00:00Z",
     "a long fraction": lambda: "2026-01-01T00:00:00." + "9" * 1_000_000 + "Z",
     "a number as text": lambda: "1" * 1_000_000,
-}  # fmt: skip
+}
 
 FIELDS = [
-    "type", "userId", "anonymousId", "previousId", "groupId", "event", "name", "properties", "traits", "timestamp",
-    "messageId", "context", "integrations", "sentAt", "originalTimestamp", "receivedAt", "category", "",
-]  # fmt: skip
+    "type",
+    "userId",
+    "anonymousId",
+    "previousId",
+    "groupId",
+    "event",
+    "name",
+    "properties",
+    "traits",
+    "timestamp",
+    "messageId",
+    "context",
+    "integrations",
+    "sentAt",
+    "originalTimestamp",
+    "receivedAt",
+    "category",
+    "",
+]
 
 
 def calls_with(field: str, value: Any) -> list[Json]:
     """Calls of every type that has the field, with this value in it, and as a property and a trait."""
     types = {
-        "previousId": ["alias"], "groupId": ["group"], "event": ["track"], "name": ["page"], "traits": ["identify", "group"],
+        "previousId": ["alias"],
+        "groupId": ["group"],
+        "event": ["track"],
+        "name": ["page"],
+        "traits": ["identify", "group"],
         "properties": ["track", "screen"],
-    }.get(field, ["track", "identify", "alias"])  # fmt: skip
+    }.get(field, ["track", "identify", "alias"])
     base: Json = {"userId": "u1", "timestamp": at("PT1H"), "messageId": "m", "previousId": "p1", "groupId": "g"}
     made = [{**base, "type": kind, "event": "Order", "properties": {}, field: value} for kind in types]
     if field == "":
@@ -309,8 +329,15 @@ arbitrary_calls = st.fixed_dictionaries(
 )
 likely_calls = st.builds(
     lambda kind, user, event, properties, when, fields: {
-        "type": kind, "userId": user, "event": event, "properties": properties, "traits": properties, "timestamp": when,
-        "previousId": "u1", "groupId": "g", **fields,
+        "type": kind,
+        "userId": user,
+        "event": event,
+        "properties": properties,
+        "traits": properties,
+        "timestamp": when,
+        "previousId": "u1",
+        "groupId": "g",
+        **fields,
     },
     st.sampled_from(["track", "track", "identify", "page", "group", "alias"]),
     st.sampled_from(["u1", "u2"]),
@@ -318,7 +345,7 @@ likely_calls = st.builds(
     properties,
     st.sampled_from([at("0"), at("PT1H"), at("P2D")]),
     st.fixed_dictionaries({}, optional={"anonymousId": texts, "messageId": texts}),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=120, deadline=None)
@@ -394,10 +421,12 @@ def lines() -> dict[str, bytes]:
         "out of range": b'{"type":"track","event":"Order","userId":"u1","timestamp":"9999-12-31T23:59:59Z"}',
         "no timestamp": b'{"type":"track","event":"Order","userId":"u1"}',
         "a number as id": b'{"type":"track","event":"Order","userId":7,"timestamp":"2026-01-01T00:00:00Z"}',
-        "a huge id": b'{"type":"track","event":"Order","userId":"' + b"u" * 5000 + b'","timestamp":"2026-01-01T00:00:00Z"}',
+        "a huge id": b'{"type":"track","event":"Order","userId":"'
+        + b"u" * 5000
+        + b'","timestamp":"2026-01-01T00:00:00Z"}',
         "true": b"true",
         "a byte order mark within": b"\xef\xbb\xbf \xef\xbb\xbf{}",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("store", [False, True], ids=["memory", "sqlite"])

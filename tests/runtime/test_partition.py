@@ -28,11 +28,23 @@ def test_people_who_are_ever_linked_stay_together() -> None:
     for _ in range(30):
         links = [identify("0", f"u{rng.randrange(20)}", anon=f"a{rng.randrange(20)}") for _ in range(6)]
         links += [alias(f"u{rng.randrange(20)}", f"u{rng.randrange(20)}") for _ in range(4)]
-        calls = [track("E", "0", f"u{n}") for n in range(20)] + [track("E", "0", None, anon=f"a{n}") for n in range(20)] + links
+        calls = (
+            [track("E", "0", f"u{n}") for n in range(20)]
+            + [track("E", "0", None, anon=f"a{n}") for n in range(20)]
+            + links
+        )
         rng.shuffle(calls)
         share = {f"{kind}{n}": None for kind in "ua" for n in range(20)}
         shares = [Partition.among(calls, number, 3) for number in range(3)]
-        owner = {name: [each.has(track("E", "0", name if name[0] == "u" else None, **({"anon": name} if name[0] == "a" else {}))) for each in shares].index(True) for name in share}
+        owner = {
+            name: [
+                each.has(
+                    track("E", "0", name if name[0] == "u" else None, **({"anon": name} if name[0] == "a" else {}))
+                )
+                for each in shares
+            ].index(True)
+            for name in share
+        }
         for link in links:
             names = [link[field] for field in ("userId", "anonymousId", "previousId") if field in link]
             assert len({owner[name] for name in names}) == 1

@@ -98,7 +98,10 @@ QUICK: list[Any] = [
 @pytest.mark.parametrize("size", [1, 3, 30])
 def test_the_quick_way_is_the_thorough_way(size: int) -> None:
     """I3, O5: ``feed_batch`` takes a shorter look at calls of the plain form; the answers and all effects are one."""
-    document = space(journey({"hold": hold("P1D", branch("x", "Order"))}, entry=on("Start")), computed_traits=[{"key": "n", "type": "event_counter", "event": "Start"}])
+    document = space(
+        journey({"hold": hold("P1D", branch("x", "Order"))}, entry=on("Start")),
+        computed_traits=[{"key": "n", "type": "event_counter", "event": "Start"}],
+    )
     closely, quickly = processor(document), processor(document)
     assert not closely.plan.makes_profiles
     expected = [closely._feed_closely(each, None, False) for each in QUICK]

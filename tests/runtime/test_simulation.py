@@ -8,7 +8,7 @@ from pathlib import Path
 from journeys.codec import load_space
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores.sqlite import SQLiteStore
-from tests.support import ad, at, delay, instant, journey, run, send, space, story, trace_of, track, trait, identify
+from tests.support import ad, at, delay, identify, instant, journey, run, send, space, story, trace_of, track, trait
 
 WAIT = space(journey({"wait": delay("P3D", "mail"), "mail": send()}))
 
@@ -16,7 +16,9 @@ WAIT = space(journey({"wait": delay("P3D", "mail"), "mail": send()}))
 def test_without_an_end_it_goes_on_to_where_nothing_more_happens() -> None:
     """Format: at most ``max_age`` after the last call."""
     assert story(WAIT, [track("Start")], None, "sent") == ["P3D sent mail"]
-    again = journey({"wait": delay("PT1H")}, entry=trait("x", "exists"), exit_after="P1D", reentry_after="P1D", max_age="P10D")
+    again = journey(
+        {"wait": delay("PT1H")}, entry=trait("x", "exists"), exit_after="P1D", reentry_after="P1D", max_age="P10D"
+    )
     done = run(space(again), [identify("0", x=1), identify("P2D")])
     assert done.story("entered")[-1] == "P12D entered"
 
@@ -57,7 +59,10 @@ def test_looking_at_calls_that_were_applied_before() -> None:
     assert simulation.core.processor.latest == instant("P1D")
     for bad in ({}, {**track("Start", "P2D"), "userId": ""}, track("Start", "P2D", a="x" * 200)):
         answer = simulation.look(bad)
-        assert answer is not None and answer == Simulation(load_space({**WAIT, "settings": {"max_payload_bytes": 100}})).feed([bad])[0]
+        assert (
+            answer is not None
+            and answer == Simulation(load_space({**WAIT, "settings": {"max_payload_bytes": 100}})).feed([bad])[0]
+        )
     assert simulation.core.processor.latest == instant("P1D")
 
 

@@ -49,9 +49,10 @@ def test_what_somebody_did_what_happened_and_what_they_wait_for() -> None:
             10:00:00  does Cart Modified (cart_id "c1", value 120)
                         cart [c1]: starts again at hold: changed
                       does Cart Modified (cart_id "c1", value 120) — duplicate
-                      does Cart Modified (value 70) — late, of Monday 2026-01-05 09:30:00 — does not enter: the event has no identifier
+                      does Cart Modified (value 70) — late, of Monday 2026-01-05 09:30:00\
+         — does not enter: the event has no identifier
           now, Monday 2026-01-05 10:59:00
-            traits (email "ada@example.com", spent 0)
+            traits (email "ada@example.com")
             waits at hold ("Buys within two hours?") of cart [c1] until Monday 2026-01-05 12:00:00, then timeout: nudge
               for Order Completed with cart_id "c1", then bought: the end
               for Cart Modified with cart_id "c1", then changed: starts again
@@ -132,7 +133,7 @@ def test_lists_audiences_messages_and_exits() -> None:
               no  answered is set: it is not set; needs an identify call that changes it
             has never been in cart
               enters version 1 on: Cart Modified (value is at least 50); one at a time for each cart_id
-              may enter
+                may enter
     """)
     ada.is_(answered=1)
     scenario.clock.advance(days=30)

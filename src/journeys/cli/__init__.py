@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
-from journeys.cli import _definitions, _operate, _serve, _simulate
+from journeys.cli import _analyse, _definitions, _operate, _serve, _simulate
 from journeys.cli._io import Failure
 
 Command = Callable[[argparse.Namespace], int]
@@ -17,8 +19,9 @@ Command = Callable[[argparse.Namespace], int]
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     root = argparse.ArgumentParser(prog="journeys", description="Customer journeys, from definition to trace.")
+    root.add_argument("--version", action="version", version=f"journeys {version('journeys')}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (_simulate, _definitions, _operate, _serve):
+    for module in (_simulate, _definitions, _operate, _analyse, _serve):
         module.add_commands(commands)
     return root
 
@@ -37,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return failure.code
+    except sqlite3.Error as error:
+        print(f"--store: {error}", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -14,7 +14,7 @@ import attrs
 from journeys._time import format_instant
 from journeys.cli._io import Failure, counted, listed, opened_store, read_space, table
 from journeys.codec import load_space
-from journeys.errors import InvalidDefinition, JourneysError, PublishRefused, nearest
+from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
 from journeys.model.space import Space
 from journeys.runtime._library import PREFIX, Entry
 from journeys.runtime._opening import SPACE
@@ -94,8 +94,9 @@ def run_status(options: argparse.Namespace) -> int:
     ]
     if options.json:
         names = ("journey", "version", "status", "entered", "left", "inside")
+        listed_ = [(row[0], int(row[1]), row[2], *map(int, row[3:])) for row in rows]
         document = {
-            "journeys": [dict(zip(names, row, strict=True)) for row in rows],
+            "journeys": [dict(zip(names, row, strict=True)) for row in listed_],
             "figures": figures,
             "counters": counters,
             "watermark": None if watermark < 0 else format_instant(watermark),
@@ -114,7 +115,7 @@ def run_status(options: argparse.Namespace) -> int:
 
 def _told(entry: Entry) -> str:
     if entry.superseded_by is not None and entry.journey.status == "paused":
-        return f"draining (version {entry.superseded_by} took over)"
+        return f"replaced (version {entry.superseded_by} took over)"
     return entry.journey.status
 
 
@@ -192,8 +193,8 @@ def run_change(options: argparse.Namespace) -> int:
     try:
         with _evaluator(options, attrs.evolve(space, journeys=())) as evaluator:
             changed = evaluator._set_status(options.journey, options.status)
-    except (KeyError, ValueError) as error:
-        raise Failure(str(error.args[0])) from None
+    except (UnknownJourney, ValueError) as error:
+        raise Failure(str(error)) from None
     print(f"{changed.key} version {changed.version} is {changed.status}")
     return 0
 

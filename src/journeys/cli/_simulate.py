@@ -27,7 +27,8 @@ def add_commands(commands: Any) -> None:
     simulate = commands.add_parser(
         "simulate",
         help="calls through a space, the trace on standard output",
-        description="Replays calls and prints the trace. Nothing is sent. Exit code 1: the space is invalid; "
+        description="Replays calls and prints the trace. Nothing is sent; with --store, deliveries stay in its "
+        "outbox until `journeys deliver`. Exit code 1: the space is invalid; "
         "2: --strict stopped at a line; 3: lines that are no valid call were skipped.",
     )
     simulate.add_argument("space", metavar="SPACE.json")
@@ -64,6 +65,8 @@ def run_simulate(options: argparse.Namespace) -> int:
             simulation.store.close()
     except JourneysError as error:
         raise Failure(f"{type(error).__name__}: {error}") from None
+    except (ValueError, ImportError) as error:
+        raise Failure(f"--store: {error}") from None
 
 
 class _Lines:

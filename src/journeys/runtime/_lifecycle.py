@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from journeys.errors import nearest
+from journeys.errors import UnknownJourney, nearest
 from journeys.model.journey import Journey
 from journeys.ports import Clock
 from journeys.runtime._core import Core, Request
@@ -76,7 +76,7 @@ class Lifecycle:
             current = self._publisher.library.current(key)
             if current is None:
                 known = sorted({each.key for each in self.journeys})
-                raise KeyError(f"no journey {key!r}; {nearest(key, known)}")
+                raise UnknownJourney(f"no journey {key!r}; {nearest(key, known)}")
             label = name if name is not None else f"Copy of {current.journey.name}"
             return attrs.evolve(current.journey, key=new_key, name=label, version=1, status="draft")
 

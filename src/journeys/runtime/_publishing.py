@@ -12,8 +12,18 @@ import attrs
 
 from journeys.engine import _publishing as ops
 from journeys.engine._advance import Engine
+from journeys.engine._effects import Effects
+from journeys.engine._encode import decode_state, encode_state
 from journeys.engine._state import ProfileState
-from journeys.errors import Conflict, InvalidCall, InvalidDefinition, Problem, PublishRefused, nearest
+from journeys.errors import (
+    Conflict,
+    InvalidCall,
+    InvalidDefinition,
+    Problem,
+    PublishRefused,
+    UnknownJourney,
+    nearest,
+)
 from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
 from journeys.plan.compile import compile_space
@@ -55,7 +65,7 @@ class Publisher:
         library = self.library.replaced(*entries)
         plan = self._plan(library, working=True)
         if migrates and previous is not None:
-            yield from self._check_migration(previous.journey, journey)
+            yield from self._check_migration(previous.journey, journey, at)
         yield from self._begin(library, {"operation": "publish", "key": journey.key, "version": version, "at": at})
         yield from self._carry_out(plan)
         return journey
@@ -65,7 +75,7 @@ class Publisher:
         current = self.library.current(key)
         if current is None:
             keys = sorted({journey for journey, _ in self.library.entries})
-            raise KeyError(f"no journey {key!r} is published; {nearest(key, keys)}")
+            raise UnknownJourney(f"no journey {key!r} is published; {nearest(key, keys)}")
         before = current.journey.status
         if before == "archived" and status != "archived":
             raise ValueError(f"{key!r} is archived, for good: publish it again as a new version")
@@ -153,7 +163,7 @@ class Publisher:
 
         return change
 
-    def _check_migration(self, old: Journey, new: Journey) -> Generator[Request, Any, None]:
+    def _check_migration(self, old: Journey, new: Journey, at: int) -> Generator[Request, Any, None]:
         """Refuses a migration that would leave people without a step, with the list of them (V2)."""
         assert isinstance(new.on_previous, Migrate)
         steps = new.on_previous.migrate
@@ -161,10 +171,14 @@ class Publisher:
         plan = self.core.plan.journeys.get((old.key, old.version))
 
         def count(engine: Engine, profile: ProfileState) -> None:
-            if plan is not None:
-                held.update(ops.steps_held(profile, plan))
+            if plan is not None:  # on a copy, for what is due by then will have happened
+                copy = decode_state(encode_state(profile), self.core.plan)
+                ops.begin(engine, copy, at, processor.watermark)
+                held.update(ops.steps_held(copy, plan))
 
-        yield from self.core.look(count)
+        processor = self.core.processor
+        engine = Engine(self.core.plan, Effects(traces=False))
+        yield from self.core.look(lambda _, profile: count(engine, profile))
         problems = [
             _unmapped(old, new, step, steps.get(step, step), number)
             for step, number in sorted(held.items())

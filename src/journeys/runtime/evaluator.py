@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from journeys._time import MAX, Duration, format_instant, instant_of
-from journeys.errors import InvalidDefinition, Problem
+from journeys.codec import dump_space
+from journeys.errors import InvalidDefinition, Problem, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
 from journeys.plan.values import NEVER
@@ -54,12 +55,38 @@ def with_destinations(space: Space, destinations: Mapping[str, Any]) -> Space:
 
     from journeys.ports import ListDestination
 
+    named = {*space.destinations, *_named_destinations(dump_space(space))}
+    if unknown := [key for key in destinations if key not in named]:
+        raise InvalidDefinition(
+            Problem(
+                "unknown_destination",
+                f"$.destinations.{key}",
+                f"nothing in the space sends to {key!r}",
+                nearest(key, sorted(named)),
+            )
+            for key in unknown
+        )
     missing = {
         key: DestinationDefinition("function", list=isinstance(each, ListDestination))
         for key, each in destinations.items()
         if key not in space.destinations
     }
     return attrs.evolve(space, destinations={**space.destinations, **missing}) if missing else space
+
+
+def _named_destinations(document: Any) -> Iterator[str]:
+    """Every destination that a document names somewhere."""
+    if isinstance(document, Mapping):
+        for name, value in document.items():
+            if name == "destination" and isinstance(value, str):
+                yield value
+            elif name == "destinations" and isinstance(value, list):
+                yield from value
+            else:
+                yield from _named_destinations(value)
+    elif isinstance(document, list):
+        for each in document:
+            yield from _named_destinations(each)
 
 
 def built_destinations(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +120,8 @@ def when(clock: Clock, to: Any, by: Any, parts: dict[str, float]) -> int:
         until = shifted(clock.now(), by, parts)
     else:
         until = clock.now() if to is None else instant_of(to)
+    if relative and until < clock.now():
+        raise ValueError("time does not go back: advance by a duration that is not negative")
     if isinstance(clock, ManualClock):
         clock.set(until)
     return until
@@ -324,6 +353,14 @@ class Evaluator(SegmentCalls, Lifecycle):
             found = self._drive(self._core.states_of([key]))
             now = max(self.clock.now() if self.is_live else 0, self._core.processor.watermark)
             return views.view(found[0], self._core.plan, max(now, found[0].clock)) if found else None
+
+    def explain(
+        self, user_id: str | None = None, *, anonymous_id: str | None = None, journey: str, at: Any = None
+    ) -> Any:
+        """Why a person is in a journey and what is waited for, or why not; see ``journeys.runtime.analysis``."""
+        from journeys.runtime.analysis.explain import explain_profile
+
+        return explain_profile(self, user_id, anonymous_id=anonymous_id, journey=journey, at=at)
 
     @property
     def watermark(self) -> str | None:
