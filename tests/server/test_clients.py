@@ -137,7 +137,7 @@ def test_the_node_client(tmp_path: Path, node: list[str]) -> None:
 
 
 class Troubled:
-    """Feeds nothing for a while: it works long on the first call, and then its store is away."""
+    """Works long on the first call; then its store is away, then it stores without being able to say so."""
 
     def __init__(self, made: Evaluator) -> None:
         self.statuses: list[str] = []
@@ -148,9 +148,12 @@ class Troubled:
             self.statuses.append("fed")
             if len(self.statuses) == 1:
                 assert self.gate.wait(30)
-            elif len(self.statuses) <= 4:
+            elif len(self.statuses) == 2:
                 raise sqlite3.OperationalError("disk I/O error")
-            return feed_many(calls, group=group)
+            answers = feed_many(calls, group=group)
+            if len(self.statuses) == 3:
+                raise ConnectionResetError("the commit was done, and its answer lost")
+            return answers
 
         made.feed_many = troubled  # type: ignore[method-assign, assignment]
 
@@ -186,6 +189,7 @@ def test_clients_wait_and_send_again_when_the_server_is_busy_or_fails(
     assert json.loads(printed) == []
     assert 'journeys_requests_total{path="/v1/batch",status="429"}' in metrics
     assert 'journeys_requests_total{path="/v1/batch",status="503"}' in metrics
+    assert made.counters["duplicates"] > 0
     check(made, 6, 2)
 
 

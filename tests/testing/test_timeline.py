@@ -29,7 +29,7 @@ def text(block: str) -> str:
 
 
 def test_what_somebody_did_what_happened_and_what_they_wait_for() -> None:
-    scenario = Scenario(shop)
+    scenario = Scenario([cart])
     ada = scenario.user("ada", email="ada@example.com")
     ada.does("Cart Modified", cart_id="c1", value=80)
     ada.does("Cart Modifed", cart_id="c1")
@@ -50,18 +50,21 @@ def test_what_somebody_did_what_happened_and_what_they_wait_for() -> None:
                         cart [c1]: starts again at hold: changed
                       does Cart Modified (cart_id "c1", value 120) — duplicate
                       does Cart Modified (value 70) — late, of Monday 2026-01-05 09:30:00\
-         — does not enter: the event has no identifier
+ — does not enter: the event has no identifier
           now, Monday 2026-01-05 10:59:00
             traits (email "ada@example.com")
             waits at hold ("Buys within two hours?") of cart [c1] until Monday 2026-01-05 12:00:00, then timeout: nudge
               for Order Completed with cart_id "c1", then bought: the end
               for Cart Modified with cart_id "c1", then changed: starts again
-            has never been in loyal
-              enters version 1 when: in the audience vip
-                no  in the audience vip: not a member
-                  no  Order Completed at least twice within 30 days: 0 so far; needs 2 more Order Completed
-                may enter as soon as that is true
-    """)  # fmt: skip
+    """)
+
+
+def test_what_it_would_take_to_enter() -> None:
+    """In the words of `journeys.runtime.analysis`, which has tests of its own."""
+    told = Scenario(shop).user("ada", plan="pro").timeline
+    assert "    has never been in cart\n      enters version 1 on: Cart Modified (value is at least 50)" in told
+    assert "    has never been in loyal\n      enters version 1 when: in the audience vip" in told
+    assert "Order Completed at least twice within 30 days: 0 so far" in told
 
 
 def test_deadlines_stand_where_they_happened_between_the_calls() -> None:
@@ -110,7 +113,9 @@ def test_lists_audiences_messages_and_exits() -> None:
     ada = scenario.user("ada", first_name="Ada")
     ada.does("Order Completed", revenue=60)
     ada.does("Order Completed", revenue=60)
-    assert ada.timeline == text("""
+    told, _, rest = ada.timeline.partition(", then thanks\n")
+    assert rest.startswith("      no  answered is set")
+    assert told == text("""
         ada
           Monday 2026-01-05
             09:00:00  is (first_name "Ada")
@@ -129,11 +134,7 @@ def test_lists_audiences_messages_and_exits() -> None:
             traits (first_name "Ada", spent 120)
             lists: ads
             audiences: vip
-            waits at answer of loyal, then thanks
-              no  answered is set: it is not set; needs an identify call that changes it
-            has never been in cart
-              enters version 1 on: Cart Modified (value is at least 50); one at a time for each cart_id
-                may enter
+            waits at answer of loyal
     """)
     ada.is_(answered=1)
     scenario.clock.advance(days=30)
@@ -167,11 +168,8 @@ def test_other_waits() -> None:
     ada.does("B")
     ada.does("Begun")
     told = ada.timeline
-    assert text("""
-        waits at branches of waits, branch A, then sleep
-              no  A at least once: 0 so far; needs 1 more A
-            waits at branches of waits, branch B, then the end
-    """) in told
+    assert "    waits at branches of waits, branch A, then sleep\n      no  A at least once: 0 so far" in told
+    assert "    waits at branches of waits, branch B, then the end\n      no  no B within 1 day" in told
     ada.does("A")
     assert text("""
         waits at sleep ("A week") of waits until Monday 2026-01-05 09:30:00, then the end

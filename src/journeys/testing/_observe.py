@@ -22,6 +22,8 @@ class Observer:
     def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
         self._undo: list[Callable[[], None]] = []
+        #: the effects of evaluators that keep no trace
+        self._untraced: dict[int, Effects] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -37,12 +39,16 @@ class Observer:
         def watched_record(
             effects: Effects, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any = None
         ) -> None:
-            record(effects, at, profile, instance, kind, fields)
+            if id(effects) not in self._untraced:
+                record(effects, at, profile, instance, kind, fields)
             if instance is not None:
                 self._count(effects, instance, kind, fields)
 
         def watched_init(core: Core, plan: Plan, **settings: Any) -> None:
             init(core, plan, **settings)
+            if not core.effects.traces:  # what nobody wants to read is not even told: here it is, and not kept
+                core.effects.traces = True
+                self._untraced[id(core.effects)] = core.effects
             self._learn(plan)
 
         def watched_use(core: Core, plan: Plan) -> None:
@@ -62,6 +68,9 @@ class Observer:
         """No longer."""
         while self._undo:
             self._undo.pop()()
+        for effects in self._untraced.values():
+            effects.traces = False
+        self._untraced = {}
         self.settle()
 
     def settle(self) -> None:

@@ -61,7 +61,7 @@ class Item:
 
 def items_of(journey: Journey) -> tuple[Item, ...]:
     """Everything of a journey that a test can take, in reading order; a branch of no per cent is nothing to take."""
-    return tuple(_items(journey))
+    return tuple(dict.fromkeys(_items(journey)))  # a branch may be named as the timeout is: a trace says no more either
 
 
 def _items(journey: Journey) -> Iterator[Item]:

@@ -155,6 +155,18 @@ def test_the_trail_follows_what_is_added_pruned_and_erased(path: Path) -> None:
         assert rows == [("0", 6), ("2", 6), ("i", 12)]
 
 
+def test_chains_of_links_are_collapsed_when_they_are_written(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        store.commit(ChangeSet(states=[state("u:1")], links={"a:1": "u:1", "a:2": "a:1"}))
+        store.commit(
+            ChangeSet(states=[state("u:2"), StateChange(key="u:1", state=None, expected=1)], links={"u:1": "u:2"})
+        )
+        ends = store._connection.execute(
+            "SELECT key, leads_to FROM ids WHERE leads_to IS NOT NULL ORDER BY key"
+        ).fetchall()
+        assert ends == [("a:1", "u:2"), ("a:2", "u:2"), ("u:1", "u:2")]
+
+
 def test_plans_use_the_indexes(path: Path) -> None:
     with SQLiteStore(path) as store:
         sql = store._operations.sql
