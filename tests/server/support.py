@@ -98,6 +98,10 @@ class ServerProcess:
             time.sleep(0.02)
         raise AssertionError("the server does not get ready: " + self.errors.read_text())
 
+    def sibling(self) -> ServerProcess:
+        """Another process on the same store."""
+        return ServerProcess(self.space.parent, *self.options)
+
     def kill(self) -> None:
         """As a power cut does it."""
         assert self.process is not None

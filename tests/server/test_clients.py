@@ -136,6 +136,28 @@ def test_the_node_client(tmp_path: Path, node: list[str]) -> None:
         run(server, node, NODE_OPTIONS, count=60, users=7, kills=1)
 
 
+def test_two_servers_on_one_store(tmp_path: Path) -> None:
+    """I7: people whose calls come in here and there."""
+    everything = list(calls(60, 7))
+    with serving(tmp_path) as first:
+        second = first.sibling()
+        try:
+            second.start()
+            clients = []
+            for number, server in enumerate((first, second)):
+                file = tmp_path / f"calls-{number}.ndjson"
+                file.write_text("".join(json.dumps(each) + "\n" for each in everything[number::2]))
+                arguments = [server.address, KEY, str(file), json.dumps(PYTHON_OPTIONS)]
+                clients.append(
+                    subprocess.Popen([*PYTHON, *arguments], env=environment(), stdout=subprocess.PIPE, text=True)
+                )
+            assert [json.loads(client.communicate(timeout=120)[0]) for client in clients] == [[], []]
+            assert [first.stop(), second.stop()] == [0, 0]
+        finally:
+            second.close()
+        check_nothing_is_lost_or_doubled(first.url, 60, 7)
+
+
 class Troubled:
     """Works long on the first call; then its store is away, then it stores without being able to say so."""
 

@@ -227,8 +227,8 @@ def test_the_table(observer: Observer, coverage: Coverage) -> None:
     observer.stop()
     assert coverage.table(width=76) == [
         "journey  items  reached  cover  missing",
-        "cart         8        2    25%  hold → bought, hold ↺ changed, hold →",
-        "                                timeout, nudge, exit: gone, goal",
+        "cart         8        2    25%  hold → bought, hold ↺ changed,",
+        "                                hold → timeout, nudge, exit: gone, goal",
         "loyal        8        0     0%  rich, rich → true, rich → false, ads,",
         "                                letter, answer, thanks, exit: exit_after",
         "TOTAL       16        2    12%",

@@ -32,10 +32,10 @@ def begin(engine: Engine, profile: ProfileState, at: int, watermark: int) -> Non
     engine.visit(profile, at)
 
 
-def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
+def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan, *, is_new: bool) -> None:
     """A condition entry is published, or goes on after a pause: who meets it already does not enter (E5).
 
-    A historical entry sees what was backfilled, and is armed at once.
+    A historical entry that is published sees what was backfilled, and is armed at once.
     """
     condition = journey.condition
     if condition is None:
@@ -49,7 +49,7 @@ def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
         profile.own("entries")[label] = EntryState(INSIDE)
         return
     holds = condition.holds(profile, None, engine.now)
-    status = UNARMED if holds and not journey.historical else ARMED
+    status = UNARMED if holds and not (is_new and journey.historical) else ARMED
     at = condition.flip(profile, None, engine.now)
     if status == ARMED and at == NEVER:
         profile.own("entries").pop(label, None)

@@ -137,9 +137,10 @@ class Instance:
         for wait in self.waits:
             if wait.due < due:
                 due = wait.due
-        self.due = due
-        if self.crowd is not None:
-            self.crowd.note(self)
+        if due != self.due:
+            self.due = due
+            if self.crowd is not None:
+                self.crowd.note(self)
 
     @property
     def is_live(self) -> bool:

@@ -30,6 +30,8 @@ from journeys.runtime._processor import Processor
 #: a request to the store: method, arguments, keyword arguments
 Request = tuple[str, tuple[Any, ...], dict[str, Any]]
 
+#: the note that grows with every change of the library, so that all workers of a store learn of it
+GENERATION = "generation"
 #: how often a batch is repeated when another worker has changed its profiles meanwhile
 MAX_CONFLICTS = 50
 #: profiles whose deadlines are processed in one commit
@@ -52,6 +54,9 @@ class Core:
         self.lease = lease
         #: profiles whose state was written by a newer version of this package: left alone (V)
         self.newer = 0
+        #: the library of the store that this worker knows, and how it gets to know another (V)
+        self.generation = ""
+        self.on_change: Callable[[str], Generator[Request, Any, None]] | None = None
         self._stored_arrivals: set[int] = set()
         #: whether the store may hold ids that are erased
         self._knows_erased = True
@@ -138,6 +143,10 @@ class Core:
 
         A profile that a newer version of this package wrote raises ``NewerState``, or is passed over and counted.
         """
+        if self.on_change is not None:
+            found: Mapping[str, str] = yield ("notes", (GENERATION,), {})
+            if found.get(GENERATION, "") != self.generation:
+                yield from self.on_change(found[GENERATION])
         processor = self.processor
         processor.clear()
         self.effects.take()  # what a unit that failed has left, for its commit did not happen

@@ -11,7 +11,7 @@ from journeys.errors import InvalidDefinition
 from journeys.model.space import Space
 from journeys.plan.compile import compile_space
 from journeys.plan.validate import validate
-from journeys.runtime._core import Core, Request
+from journeys.runtime._core import GENERATION, Core, Request
 from journeys.runtime._library import PREFIX, Library
 from journeys.runtime._publishing import Publisher
 
@@ -31,7 +31,14 @@ def opened(
     notes: Mapping[str, str] = yield ("notes", (PREFIX,), {})
     library, new = Library.opened(space, notes)
     figures: Mapping[str, int] = yield ("figures", (), {})
-    arriving = [] if exclusive or not figures["profiles"] else [each for each in new if _enters(each.journey.status)]
+    versions = {key for key, each in library.entries.items() if each not in new}
+    arriving = [
+        each
+        for each in sorted(new, key=lambda each: (each.journey.key, each.journey.version))
+        if each.journey.status in ("live", "paused")
+        and not exclusive
+        and (figures["profiles"] or any(key == each.journey.key for key, _ in versions))
+    ]
     before = Library({key: each for key, each in library.entries.items() if each not in arriving})
     whole = before.space(space)
     if problems := validate(whole):
@@ -45,10 +52,9 @@ def opened(
         if changed or stored.get(SPACE) != document:
             yield from core.commit_notes({**changed, SPACE: document})
         yield from publisher.resume_pending()
+        known: Mapping[str, str] = yield ("notes", (GENERATION,), {})
+        core.generation = known.get(GENERATION, "")
+        core.on_change = publisher.reload
     for each in arriving:
-        yield from publisher.publish(each.journey, at)
+        yield from publisher.publish(each.journey, at, each.journey.status)
     return core, publisher
-
-
-def _enters(status: str) -> bool:
-    return status in ("live", "paused")

@@ -29,8 +29,8 @@ from journeys.model.space import Space
 from journeys.plan.compile import compile_space
 from journeys.plan.plan import Plan
 from journeys.plan.validate import validate
-from journeys.runtime._core import MAX_CONFLICTS, Core, Request
-from journeys.runtime._library import Entry, Library
+from journeys.runtime._core import GENERATION, MAX_CONFLICTS, Core, Request
+from journeys.runtime._library import PREFIX, Entry, Library
 
 #: how many profiles a pass over all of them changes in one commit
 PASS = 500
@@ -50,17 +50,17 @@ class Publisher:
 
     # the operations of section V
 
-    def publish(self, journey: Journey, at: int) -> Generator[Request, Any, Journey]:
+    def publish(self, journey: Journey, at: int, status: str = "live") -> Generator[Request, Any, Journey]:
         """Makes the journey the live version of its key; the previous one drains, is archived, or migrates."""
         previous = self.library.current(journey.key)
         version = max(journey.version, self.library.latest(journey.key) + (previous is not None))
-        journey = attrs.evolve(journey, version=version, status="live")
+        journey = attrs.evolve(journey, version=version, status=status)
         number = 1 + max((_scope_number(entry.scope) for entry in self.library.entries.values()), default=0)
         entries = [Entry(journey, f"+{number}")]
         migrates = isinstance(journey.on_previous, Migrate)
         if previous is not None:
-            status = "archived" if journey.on_previous == "archive" else "paused"
-            kept = attrs.evolve(previous.with_status(status), superseded_by=version)
+            ends = journey.on_previous == "archive" or previous.journey.status == "archived"
+            kept = attrs.evolve(previous.with_status("archived" if ends else "paused"), superseded_by=version)
             entries.append(kept)
         library = self.library.replaced(*entries)
         plan = self._plan(library, working=True)
@@ -120,8 +120,18 @@ class Publisher:
     def _begin(self, library: Library, operation: Mapping[str, Any]) -> Generator[Request, Any, None]:
         notes = {entry.name: entry.as_note() for entry in library.entries.values()}
         notes[PENDING] = json.dumps({**operation, "after": None})
+        generation = str(int(self.core.generation or "0") + 1)
+        notes[GENERATION] = generation
         yield from self.core.commit_notes(notes)
+        self.core.generation = generation
         self.library = library
+
+    def reload(self, generation: str) -> Generator[Request, Any, None]:
+        """Another worker has published, paused or archived something: this one goes on under the same library."""
+        notes: Mapping[str, str] = yield ("notes", (PREFIX,), {})
+        self.library, _ = Library.opened(attrs.evolve(self.space, journeys=()), notes)
+        self.core.generation = generation
+        self.core.use(self._plan(self.library))
 
     def _carry_out(self, working: Plan) -> Generator[Request, Any, None]:
         pending: Mapping[str, str] = yield ("notes", (PENDING,), {})
@@ -158,7 +168,7 @@ class Publisher:
             if is_new and new.historical:
                 ops.fill_from_history(profile, plan, scope)
             if operation["operation"] in ("publish", "live"):
-                ops.arm(engine, profile, new)
+                ops.arm(engine, profile, new, is_new=is_new)
             engine.settle(profile)
 
         return change

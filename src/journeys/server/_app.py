@@ -110,7 +110,7 @@ async def _not_here(_: Request, error: Exception) -> Response:
 
 async def _broken(_: Request, __: Exception) -> Response:
     """The server logs what it was; whoever asked learns only that it was not their fault."""
-    return failure(500, "server_error", "the server failed to answer; nothing was accepted")
+    return failure(500, "server_error", "the server failed to answer")
 
 
 class Ingest:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: threads that read: however slow a question is, the way in does not wait for it
 _THREADS = 4
+#: seconds in which the store has to answer a probe
+_PROBE = 5.0
 _PRIVATE = {"cache-control": "no-store"}
 #: how many records a page of a timeline has, and may have
 PAGE, MAX_PAGE = 100, 1000
@@ -149,8 +151,8 @@ class ReadSide:
         elif self._writer.is_full:
             status = "busy"
         else:
-            try:
-                await self._ask(lambda: self._evaluator.watermark)
+            try:  # not among the readers: a probe does not wait for their long questions
+                await asyncio.wait_for(asyncio.to_thread(lambda: self._evaluator.watermark), _PROBE)
             except Exception:
                 status = "no_store"
         return _json({"status": status}, 200 if status == "ok" else 503)

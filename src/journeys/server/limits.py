@@ -19,7 +19,7 @@ class Limits:
     """One batch."""
     queued_calls: int = attrs.field(default=10_000, validator=_positive)
     """Calls that wait for their commit; beyond it a request is answered 429."""
-    queued_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
+    queued_bytes: int = attrs.field(default=32 * 1024 * 1024, validator=_positive)
     """The size of the requests that wait for their commit."""
     group: int = attrs.field(default=1000, validator=_positive)
     """Calls that are committed together."""

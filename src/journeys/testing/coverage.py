@@ -196,7 +196,7 @@ class Coverage:
 
     def table(self, width: int = 80) -> list[str]:
         """A line for each journey, with the items that are missing by name."""
-        rows = [(each.name, len(each.items), each.reached, ", ".join(map(str, each.missing))) for each in self.journeys]
+        rows = [(each.name, len(each.items), each.reached, [*map(str, each.missing)]) for each in self.journeys]
         doubles = Counter(name for name, *_ in rows)
         name_width = max(len("journey"), len("TOTAL"), *(len(name) for name in doubles))
         lines = [f"{'journey':<{name_width}}  items  reached  cover  missing"]
@@ -208,10 +208,12 @@ class Coverage:
         return lines
 
 
-def _hung(start: str, text: str, width: int) -> list[str]:
-    room = max(width - len(start), 30)
-    wrapped = textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False) or [""]
-    return [start.rstrip() if not text else start + wrapped[0], *(" " * len(start) + line for line in wrapped[1:])]
+def _hung(start: str, items: list[str], width: int) -> list[str]:
+    """The start, then the items with commas between them, on as many lines as they need; none is cut in two."""
+    kept = ", ".join(item.replace(" ", "\xa0") for item in items)
+    wrapped = textwrap.wrap(kept, max(width - len(start), 30), break_on_hyphens=False, break_long_words=False) or [""]
+    first, *others = (line.replace("\xa0", " ") for line in wrapped)
+    return [(start + first).rstrip(), *(" " * len(start) + line for line in others)]
 
 
 def share(reached: int, total: int) -> str:
