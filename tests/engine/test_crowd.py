@@ -33,7 +33,7 @@ CARTS = space(
 
 
 def calls(count: int) -> list[Any]:
-    """Many carts of one person, some bought, left, changed, and some of an anonymous visitor who turns out to be them."""
+    """Many carts of one person, and some of a visitor who turns out to be them; bought, left or changed."""
     made = [track("Cart", f"PT{n}S", cart=n) for n in range(count)]
     made += [track("Cart", f"PT{count + n}S", None, anon="a1", cart=n * 2) for n in range(count // 2)]
     made += [track("Order", "PT1H", cart=n) for n in range(0, count, 3)] + [

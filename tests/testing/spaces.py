@@ -72,7 +72,9 @@ loyal = Journey(
 shop = Space(
     key="shop",
     audiences=[
-        AudienceDefinition(key="vip", condition=event("Order Completed").at_least(2).within("P30D"), destinations=["crm"])
+        AudienceDefinition(
+            key="vip", condition=event("Order Completed").at_least(2).within("P30D"), destinations=["crm"]
+        )
     ],
     computed_traits=[ComputedTrait(key="spent", type="sum", event="Order Completed", property="revenue")],
     destinations={

@@ -11,9 +11,9 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from tests.testing.spaces import shop
 
 from journeys.testing import JourneyTestCase, Scenario
+from tests.testing.spaces import shop
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,7 +104,7 @@ def test_what_passes() -> None:
 @pytest.mark.parametrize("name", ["plain", "plain_with_message", "told", "refused", "received", "not_that"])
 def test_a_failure_tells_the_story_once(name: str) -> None:
     ((_, text),) = run(name).failures
-    assert text.count("waits at hold (\"Buys within two hours?\") of cart [c1]") == 1
+    assert text.count('waits at hold ("Buys within two hours?") of cart [c1]') == 1
     assert ("but why" in text) == (name in ("plain_with_message", "told"))
 
 

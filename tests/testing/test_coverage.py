@@ -10,12 +10,11 @@ from xml.etree import ElementTree
 
 import attrs
 import pytest
-from tests.testing.spaces import cart, loyal, shop
 
 from journeys import (
     AsyncEvaluator,
-    EventEntry,
     Evaluator,
+    EventEntry,
     ExitRule,
     Journey,
     ManualClock,
@@ -32,6 +31,7 @@ from journeys.testing import Scenario
 from journeys.testing._observe import Observer
 from journeys.testing._pictures import picture, write_report
 from journeys.testing.coverage import Coverage, items_of
+from tests.testing.spaces import cart, loyal, shop
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -84,7 +84,10 @@ def test_a_journey_that_nobody_entered_counts_as_missing(observer: Observer, cov
     observer.start()
     Scenario(shop)
     observer.stop()
-    assert [(each.name, each.reached, len(each.items)) for each in coverage.journeys] == [("cart", 0, 8), ("loyal", 0, 8)]
+    assert [(each.name, each.reached, len(each.items)) for each in coverage.journeys] == [
+        ("cart", 0, 8),
+        ("loyal", 0, 8),
+    ]
     assert (coverage.total, coverage.reached, coverage.percent) == (16, 0, 0.0)
 
 
@@ -261,7 +264,7 @@ def test_the_picture_marks_what_no_test_has_taken() -> None:
         *(":entry", "hold", "nudge", ":exit:emptied", ":exit:gone", ":exit-send", ":goal"),
     }
     assert svg.count("not reached") >= 7
-    assert svg.count('<title>✗ bought</title>') == 1 and 'class="tag-of branch missed"' in svg
+    assert svg.count("<title>✗ bought</title>") == 1 and 'class="tag-of branch missed"' in svg
     assert 'class="edge restart missed"' in svg and ".missed .card" in svg
 
     full = whole_coverage().of(cart)
@@ -275,11 +278,16 @@ def test_the_picture_marks_what_no_test_has_taken() -> None:
 def test_names_that_must_be_escaped() -> None:
     rules = [ExitRule("a<b", "A"), ExitRule('"c"', "C & D")]
     odd = Journey(
-        key="odd", name="<b>odd</b>", entry=EventEntry("A & B"), start="s", steps={"s": SendToDestination([])}, exit_rules=rules
+        key="odd",
+        name="<b>odd</b>",
+        entry=EventEntry("A & B"),
+        start="s",
+        steps={"s": SendToDestination([])},
+        exit_rules=rules,
     )
     svg = picture(Coverage().of(odd))
     ElementTree.fromstring(svg)
-    assert svg.count(" missed\" data-key=\":exit:") == 2
+    assert svg.count(' missed" data-key=":exit:') == 2
 
 
 def test_the_report(tmp_path: Path) -> None:

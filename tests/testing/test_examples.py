@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tests.examples.golden import EXAMPLES, NAMES
 from tests.testing.test_plugin import LOAD
 

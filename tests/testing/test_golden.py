@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.testing.spaces import shop
 
 from journeys.testing import Scenario, assert_golden
 from journeys.testing.golden import MOST_LINES, UPDATE, compared
+from tests.testing.spaces import shop
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,9 @@ def story(value: int = 80, hours: int = 2) -> Scenario:
 
 def test_written_and_compared(tmp_path: Path) -> None:
     file = tmp_path / "golden" / "cart.ndjson"
-    with pytest.raises(AssertionError, match=r"there is no golden trace .*cart\.ndjson yet: .*--journeys-update-golden"):
+    with pytest.raises(
+        AssertionError, match=r"there is no golden trace .*cart\.ndjson yet: .*--journeys-update-golden"
+    ):
         assert_golden(story(), file)
     assert_golden(story(), file, update=True)
     assert [json.loads(line) for line in file.read_text().splitlines()] == story().trace()
@@ -64,7 +66,10 @@ def test_the_difference_names_what_changed_in_a_record(tmp_path: Path) -> None:
         "~ 2026-01-05T11:00:00Z ada cart: sent nudge email",
         "    payload.properties.journey_context.Cart Modified.value: 80 → 90",
     ]
-    assert lines[-1] == "if it is right as it is, write it with pytest --journeys-update-golden, or with JOURNEYS_UPDATE_GOLDEN=1"
+    assert (
+        lines[-1]
+        == "if it is right as it is, write it with pytest --journeys-update-golden, or with JOURNEYS_UPDATE_GOLDEN=1"
+    )
 
 
 def test_what_is_missing_and_what_is_new() -> None:
@@ -75,7 +80,10 @@ def test_what_is_missing_and_what_is_new() -> None:
     ]
     assert [line[0] for line in compared(short, long)] == ["+"] * 6
     assert list(compared(long, long)) == []
-    assert list(compared([{"kind": "sent"}], [{"kind": "sent", "payload": {}}])) == ["~ None None sent", "    payload: nothing → {}"]
+    assert list(compared([{"kind": "sent"}], [{"kind": "sent", "payload": {}}])) == [
+        "~ None None sent",
+        "    payload: nothing → {}",
+    ]
 
 
 def test_derived_ids_that_differ_are_one_line() -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from _journeys_pytest import TITLE, WORKER_OUTPUT, CoveragePlugin
 
 pytest_plugins = "pytester"
@@ -260,9 +261,8 @@ def test_journeys_that_no_test_runs(run: Runner, pytester: pytest.Pytester) -> N
 
 def test_workers_of_xdist_add_up(pytester: pytest.Pytester) -> None:
     """What pytest-xdist does between its processes, without it."""
-    from tests.testing.spaces import cart
-
     from journeys.testing import Scenario
+    from tests.testing.spaces import cart
 
     def plugin(**more: Any) -> CoveragePlugin:
         options = {"journeys_cov_only": [], "journeys_cov_space": [], "journeys_cov_report": None}

@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.testing.spaces import cart, loyal, shop
 
 from journeys import Delivery, InvalidCall, InvalidDefinition, Retry, Settings, Space, dump_space
 from journeys.runtime.simulation import Simulation
 from journeys.testing import Recorder, Scenario, _compiled
+from tests.testing.spaces import cart, loyal, shop
 
 
 def test_a_story() -> None:
@@ -102,8 +102,11 @@ def test_every_kind_of_call() -> None:
     ]
     assert scenario.calls[7]["userId"] == "ada" and scenario.calls[7]["anonymousId"] == "v1"
     assert scenario.calls[8] == {
-        **{"type": "alias", "previousId": "ada", "userId": "ada-2"},
-        **{"messageId": "call-9", "timestamp": "2026-01-05T09:00:00.000001Z"},
+        "type": "alias",
+        "previousId": "ada",
+        "userId": "ada-2",
+        "messageId": "call-9",
+        "timestamp": "2026-01-05T09:00:00.000001Z",
     }
     assert ada.has({"groups.acme": {"size": 3}}, plan="team", email="ada@example.com", source="ad")
     assert ada.ids == {"ada-2", "ada", "v1"}
@@ -133,7 +136,9 @@ def test_late_calls() -> None:
     scenario = Scenario(shop)
     ada = scenario.user("ada")
     scenario.clock.advance(hours=5)
-    assert ada.at(scenario.clock.ago(hours=1, minutes=30)).does("Cart Modified", cart_id="c1", value=80).status == "late"
+    assert (
+        ada.at(scenario.clock.ago(hours=1, minutes=30)).does("Cart Modified", cart_id="c1", value=80).status == "late"
+    )
     assert ada.repeats().status == "duplicate"
     assert scenario.calls[-1]["timestamp"] == "2026-01-05T12:30:00Z"
     assert ada.at("2026-01-05T10:00:00Z").is_(plan="pro").status == "late"
@@ -286,7 +291,9 @@ def test_who_is_asked_for_must_be_there() -> None:
 
 
 def test_a_destination_with_a_hyphen_is_an_attribute_with_an_underscore() -> None:
-    nudge = attrs.evolve(cart.steps["nudge"], activations=[attrs.evolve(cart.steps["nudge"].activations[0], destination="e-mail")])
+    nudge = attrs.evolve(
+        cart.steps["nudge"], activations=[attrs.evolve(cart.steps["nudge"].activations[0], destination="e-mail")]
+    )
     scenario = Scenario(attrs.evolve(cart, steps={**cart.steps, "nudge": nudge}))
     assert scenario.e_mail is scenario.destination("e-mail")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from tests.testing.spaces import shop
-
 from journeys.testing import Scenario
+from tests.testing.spaces import shop
 
 
 def story() -> None:

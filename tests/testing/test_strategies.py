@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
-from tests.examples.golden import EXAMPLES, NAMES
-from tests.testing.spaces import cart, shop
 
 from journeys import Branch, HoldUntil, Journey, Space, load_space
 from journeys.testing import Scenario, space_from
 from journeys.testing._vocabulary import Moment, Vocabulary
 from journeys.testing.strategies import calls, populations
+from tests.examples.golden import EXAMPLES, NAMES
+from tests.testing.spaces import cart, shop
 
 DATA = Path(__file__).parents[1] / "data"
 EVERYTHING = load_space((DATA / "everything.json").read_text(encoding="utf-8"))
@@ -45,7 +45,9 @@ def test_the_words_of_everything() -> None:
     for paths in [*words.events.values(), words.traits]:
         for values in paths.values():
             assert values
-    assert any(isinstance(value, Moment) for paths in words.events.values() for values in paths.values() for value in values)
+    assert any(
+        isinstance(value, Moment) for paths in words.events.values() for values in paths.values() for value in values
+    )
 
 
 def test_drafts_and_archived_journeys_name_nothing() -> None:
@@ -62,7 +64,9 @@ def test_events_of_the_context_are_those_that_branches_name() -> None:
     assert words._in_context("Unknown - b") is words.events["Unknown"]
 
 
-@pytest.mark.parametrize("space", [shop, EVERYTHING, Space(), [cart]], ids=["shop", "everything", "nothing", "journeys"])
+@pytest.mark.parametrize(
+    "space", [shop, EVERYTHING, Space(), [cart]], ids=["shop", "everything", "nothing", "journeys"]
+)
 def test_calls_are_valid(space: Any) -> None:
     kinds: Counter[str] = Counter()
 
@@ -99,7 +103,11 @@ def test_populations_come_in_the_order_of_arrival() -> None:
 
 def test_what_is_not_wanted_does_not_come() -> None:
     @FIXED
-    @given(populations(shop, people=1, max_size=10, late=False, duplicates=False, links=False, start="2027-01-01T00:00:00Z"))
+    @given(
+        populations(
+            shop, people=1, max_size=10, late=False, duplicates=False, links=False, start="2027-01-01T00:00:00Z"
+        )
+    )
     def each(population: list[dict[str, Any]]) -> None:
         assert [call["timestamp"] for call in population] == sorted(call["timestamp"] for call in population)
         assert {call["userId"] for call in population} <= {"user-1"}
@@ -116,7 +124,9 @@ def test_a_failure_shrinks_to_what_matters() -> None:
         scenario.feed_many(population)
         return any(record["kind"] == "goal" for record in scenario.trace())
 
-    found = find(populations([cart]), reaches_the_goal, settings=settings(database=None, derandomize=True, deadline=None))
+    found = find(
+        populations([cart]), reaches_the_goal, settings=settings(database=None, derandomize=True, deadline=None)
+    )
     assert [call.get("event") for call in found] == ["Cart Modified", "Order Completed"]
 
 

@@ -6,7 +6,6 @@ import locale
 from textwrap import dedent
 
 import attrs
-from tests.testing.spaces import cart, shop
 
 from journeys import (
     ConditionBranch,
@@ -22,6 +21,7 @@ from journeys import (
     event,
 )
 from journeys.testing import Scenario
+from tests.testing.spaces import cart, shop
 
 
 def text(block: str) -> str:
@@ -101,11 +101,13 @@ def test_deadlines_before_a_call_stand_before_it() -> None:
     ada = scenario.user("ada")
     ada.does("Cart Modified", cart_id="c1", value=80)
     scenario.feed({
-        **{"type": "track", "event": "Account Deleted", "userId": "ada"},
-        **{"timestamp": "2026-01-05T12:00:00Z", "messageId": "far ahead"},
+        "type": "track", "event": "Account Deleted", "userId": "ada",
+        "timestamp": "2026-01-05T12:00:00Z", "messageId": "far ahead",
     })  # fmt: skip
     lines = ada.timeline.splitlines()
-    assert lines.index("    12:00:00  does Account Deleted") > lines.index("    11:00:00    cart [c1]: takes timeout at hold")
+    assert lines.index("    12:00:00  does Account Deleted") > lines.index(
+        "    11:00:00    cart [c1]: takes timeout at hold"
+    )
 
 
 def test_lists_audiences_messages_and_exits() -> None:
@@ -171,10 +173,13 @@ def test_other_waits() -> None:
     assert "    waits at branches of waits, branch A, then sleep\n      no  A at least once: 0 so far" in told
     assert "    waits at branches of waits, branch B, then the end\n      no  no B within 1 day" in told
     ada.does("A")
-    assert text("""
+    assert (
+        text("""
         waits at sleep ("A week") of waits until Monday 2026-01-05 09:30:00, then the end
               to wait until 09:30, Mon
-    """) in ada.timeline
+    """)
+        in ada.timeline
+    )
 
 
 def test_calls_of_every_kind_and_what_is_not_known() -> None:
@@ -234,7 +239,9 @@ def test_other_ends() -> None:
 
 
 def test_many_journeys_are_not_all_explained() -> None:
-    journeys = [attrs.evolve(cart, key=f"cart-{number}", status="paused" if number == 1 else "live") for number in range(7)]
+    journeys = [
+        attrs.evolve(cart, key=f"cart-{number}", status="paused" if number == 1 else "live") for number in range(7)
+    ]
     scenario = Scenario(journeys)
     ada = scenario.user("ada", plan="pro")
     told = ada.timeline

@@ -7,11 +7,11 @@ from unittest.mock import ANY
 
 import attrs
 import pytest
-from tests.testing.spaces import cart, shop
 
 from journeys import Delivery
 from journeys.testing import Recorder, Scenario, User, assert_received, assert_that
 from journeys.testing.verdicts import asked
+from tests.testing.spaces import cart, shop
 
 
 @pytest.fixture
@@ -156,7 +156,10 @@ def test_how_they_read(scenario: Scenario, ada: User) -> None:
         '<email received Cart Abandoned for ada (cart_id "c1"): once>'
     )
     assert repr(email.received().never) == "<email received anything: 6 times, expected never>"
-    assert str(email.received(to="ada").at_least(9)) == "email received anything for ada: 4 times, expected at least 9 times"
+    assert (
+        str(email.received(to="ada").at_least(9))
+        == "email received anything for ada: 4 times, expected at least 9 times"
+    )
     assert str(ada.is_in("cart")) == "ada is in cart: it ended as completed, Monday 2026-01-05 11:00:00"
     assert str(ada.is_in("loyal")) == "ada is in loyal: they never entered it"
     assert str(ada.waits_at("hold")) == "ada waits at hold: they wait nowhere"
@@ -227,6 +230,9 @@ def test_a_recorder_of_its_own() -> None:
     recorder.deliver(Delivery(id="1", body=b'{"event": "Hi", "properties": {"a": {"b": 1}}}', **fields))
     assert recorder.received("Hi", {"a.b": 1}, to="v1").once
     assert recorder.received("Hi", to="v2").never and recorder.received("Ho").never
-    assert recorder.received("Hi").never.explain() == "email received Hi: once, expected never\nemail received:\n  Hi for v1"
+    assert (
+        recorder.received("Hi").never.explain()
+        == "email received Hi: once, expected never\nemail received:\n  Hi for v1"
+    )
     recorder.clear()
     assert recorder.received().never
