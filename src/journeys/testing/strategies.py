@@ -33,7 +33,9 @@ __all__ = ["calls", "populations"]
 
 Call = dict[str, Any]
 
-#: a call comes so long after the one before, besides what the durations of the space say
+#: within a visit a call comes so long after the one before
+_SHORT = (0, 1, MINUTE, 10 * MINUTE)
+#: a visit comes so long after the one before, besides what the durations of the space say
 _GAPS = (0, 1, MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, DAY)
 #: no gap is longer: a population spans weeks or months, not years
 _LONGEST = 60 * DAY
@@ -47,10 +49,12 @@ def calls(
     begin = instant_of(start)
     gaps = st.sampled_from(_gaps(words))
 
-    def made(body: Call, gap: int) -> Call:
-        return _timed(body, begin + gap)
+    bodies = _bodies(words) if not links else st.one_of(_bodies(words), _aliases(people))
 
-    return st.builds(made, _bodies(words, people, links), gaps)
+    def made(who: Call, body: Call, gap: int) -> Call:
+        return _timed(_by(who, body), begin + gap)
+
+    return st.builds(made, _people(people, links), bodies, gaps)
 
 
 def populations(
@@ -65,36 +69,51 @@ def populations(
 ) -> st.SearchStrategy[list[Call]]:
     """What a few people do, as valid Segment calls in the order of their arrival.
 
-    Time goes on from call to call, often by just what a step of the space waits, or by a microsecond less or more. With
+    They come in visits of one person, with some calls each. Time goes on from call to call, and from visit to visit
+    often by just what a step of the space waits, or by a microsecond less or more; at most ``max_size`` calls. With
     ``late`` some calls are older than those before them, with ``duplicates`` some come twice under one messageId, with
     ``links`` there are visitors who log in, and aliases.
     """
     words = Vocabulary(as_space(space))
     begin = instant_of(start)
-    gaps = _gaps(words)
+    gaps = st.sampled_from(_gaps(words))
     move = st.fixed_dictionaries(
         {
-            "body": _bodies(words, people, links),
-            "gap": st.sampled_from(gaps),
+            "body": _bodies(words) if not links else st.one_of(_bodies(words), _aliases(people)),
+            "gap": st.one_of(st.sampled_from(_SHORT), st.sampled_from(_SHORT), gaps),
             # the simplest first: Hypothesis shrinks towards it
-            "back": st.one_of(st.just(0), st.just(0), st.just(0), st.sampled_from(gaps)) if late else st.just(0),
+            "back": st.one_of(st.just(0), st.just(0), st.just(0), gaps) if late else st.just(0),
             "again": st.sampled_from((0, 0, 0, 0, 1, 3)) if duplicates else st.just(0),
         }
     )
-    moves = st.one_of(st.lists(move, max_size=max_size), st.lists(move, min_size=max_size // 2, max_size=max_size))
-    return moves.map(lambda each: _arranged(each, begin))
+    visit = st.fixed_dictionaries(
+        {"who": _people(people, links), "gap": gaps, "moves": st.lists(move, min_size=1, max_size=8)}
+    )
+    return st.lists(visit, max_size=max_size).map(lambda visits: _arranged(visits, begin, max_size))
 
 
-def _arranged(moves: Sequence[Mapping[str, Any]], begin: int) -> list[Call]:
-    """The moves as calls; one that comes ``again`` does so after that many others."""
+def _arranged(visits: Sequence[Mapping[str, Any]], begin: int, most: int) -> list[Call]:
+    """The moves of all visits as calls; one that comes ``again`` does so after that many others."""
     now, arrivals = begin, []
-    for number, move in enumerate(moves):
-        now += move["gap"]
-        call = _timed(move["body"], max(now - move["back"], begin)) | {"messageId": f"m-{number + 1}"}
+    moves = [(visit, move, first) for visit in visits for first, move in _with_first(visit["moves"])]
+    for number, (visit, move, first) in enumerate(moves[:most]):
+        now += move["gap"] + (visit["gap"] if first else 0)
+        call = _timed(_by(visit["who"], move["body"]), max(now - move["back"], begin)) | {
+            "messageId": f"m-{number + 1}"
+        }
         arrivals.append((number, 0, call))
         if move["again"]:
             arrivals.append((number + move["again"], 1, dict(call)))
     return [call for *_, call in sorted(arrivals, key=lambda arrival: arrival[:2])]
+
+
+def _with_first(moves: Sequence[Any]) -> list[tuple[bool, Any]]:
+    return [(number == 0, move) for number, move in enumerate(moves)]
+
+
+def _by(who: Call, body: Call) -> Call:
+    """The call of a person; an alias names its people itself."""
+    return dict(body) if body["type"] == "alias" else {**body, **who}
 
 
 def _timed(body: Call, at: int) -> Call:
@@ -137,17 +156,13 @@ def _aliases(number: int) -> st.SearchStrategy[Call]:
     )
 
 
-def _bodies(words: Vocabulary, number: int, links: bool) -> st.SearchStrategy[Call]:
-    """Calls without a time: events and traits of the space, and now and then something else."""
-    people = _people(number, links)
-    aliases = _aliases(number) if links else None
+def _bodies(words: Vocabulary) -> st.SearchStrategy[Call]:
+    """Calls without a person and a time: events and traits of the space, and now and then something else."""
     tracks = [_track(event, properties) for event, properties in sorted(words.events.items())]
+    entries = [_track(event, words.events[event]) for event in sorted(words.entries)]
     identify = _content(words.traits).map(lambda traits: {"type": "identify", "traits": traits})
     unknown = st.just({"type": "track", "event": "Something Else", "properties": {}})
-    entries = [_track(event, words.events[event]) for event in sorted(words.entries)]
-    contents = [*tracks, *entries, *([identify] if words.traits else []), *tracks, *entries, unknown]
-    bodies = st.builds(lambda who, body: {**body, **who}, people, st.one_of(contents))
-    return st.one_of(bodies, aliases) if aliases is not None else bodies
+    return st.one_of([*tracks, *entries, *([identify] if words.traits else []), *tracks, *entries, unknown])
 
 
 def _track(event: str, properties: Mapping[str, Sequence[Any]]) -> st.SearchStrategy[Call]:
