@@ -35,7 +35,11 @@ VALUES, CONDITIONS, FEATURES = "plan/values.py", "plan/conditions.py", "plan/fea
 COMPUTED, COMPILER, COMPILE = "plan/computed.py", "plan/compiler.py", "plan/compile.py"
 PROCESSOR, CORE, CALLS = "runtime/_processor.py", "runtime/_core.py", "runtime/_calls.py"
 MEMORY, OUTBOX = "runtime/stores/memory.py", "runtime/stores/_outbox.py"
-STATEMENTS, SQLITE, OPERATIONS = "runtime/stores/_statements.py", "runtime/stores/sqlite.py", "runtime/stores/_operations.py"
+STATEMENTS, SQLITE, OPERATIONS = (
+    "runtime/stores/_statements.py",
+    "runtime/stores/sqlite.py",
+    "runtime/stores/_operations.py",
+)
 DESK, POLICY, CIRCUIT = "runtime/delivery/_desk.py", "runtime/delivery/policy.py", "runtime/delivery/_circuit.py"
 
 MUTANTS = [

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.examples.golden import EXAMPLES, NAMES
 from tests.testing.test_plugin import LOAD
 
-pytest_plugins = "pytester"
+ROOT = EXAMPLES.parent
 
 
 def test_every_example_has_stories() -> None:
@@ -19,17 +17,18 @@ def test_every_example_has_stories() -> None:
         assert file.exists(), f"{file} is missing"
 
 
-def test_their_journey_coverage_is_complete(pytester: pytest.Pytester) -> None:
+def test_their_journey_coverage_is_complete(tmp_path: Path) -> None:
     folders = [str(EXAMPLES / name) for name in NAMES]
     spaces = [f"--journeys-cov-space={EXAMPLES / name / 'space.json'}" for name in NAMES]
-    options = ("--journeys-cov-fail-under=100", "--journeys-cov-report=cov", *spaces)
-    result = pytester.runpytest_inprocess(
-        *LOAD, "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *options, *folders
-    )
-    result.stdout.no_fnmatch_line("FAIL*")
-    result.stdout.fnmatch_lines(["TOTAL*100%"])
-    assert result.ret == 0
-    report = json.loads(Path(pytester.path / "cov" / "coverage.json").read_text(encoding="utf-8"))
+    options = ("--journeys-cov-fail-under=100", f"--journeys-cov-report={tmp_path / 'cov'}", *spaces)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *LOAD, "-q", "-p", "no:cacheprovider", *options, *folders],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"},
+        capture_output=True, encoding="utf-8", timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^TOTAL +(\d+) +\1 +100%$", done.stdout, re.MULTILINE)
+    report = json.loads((tmp_path / "cov" / "coverage.json").read_text(encoding="utf-8"))
     assert (report["percent"], len(report["journeys"])) == (100, 13)
     for journey in report["journeys"]:
         assert [item for item in journey["items"] if not item["count"]] == []
