@@ -16,7 +16,7 @@ from typing import Any
 from journeys._time import SECOND
 from journeys.engine import _identity, _leaving, _steps
 from journeys.engine._effects import Effects
-from journeys.engine._entering import consider, enter_on_event, entry_label
+from journeys.engine._entering import consider, enter_on_event
 from journeys.engine._outputs import send_changes
 from journeys.engine._state import (
     ENDED,
@@ -387,7 +387,7 @@ class Engine:
         concerned = set(route.reentries) if route is not None else set()
         if self.traits_changed:
             concerned.update(plan.trait_entries)
-        return [each for each in plan.condition_entries if each in concerned or entry_label(each) in due]
+        return [each for each in plan.condition_entries if each in concerned or each.entry_label in due]
 
     # time (T6, O3)
 
@@ -428,7 +428,7 @@ class Engine:
         if not labels:
             return False
         for journey in self.plan.condition_entries:
-            if (label := entry_label(journey)) in labels:
+            if (label := journey.entry_label) in labels:
                 consider(self, journey)
                 state = profile.entries.get(label)
                 if state is not None and state.at <= at:  # it cannot enter now: it waits for another reason to try

@@ -97,7 +97,7 @@ def consider(engine: Engine, journey: JourneyPlan) -> bool:
     profile, now = engine.profile, engine.now
     condition = journey.condition
     assert condition is not None
-    label = entry_label(journey)
+    label = journey.entry_label
     state = profile.entries.get(label)
     status = ARMED if state is None else state.status
     if status == REARMING and state is not None and state.at <= now:
@@ -121,7 +121,7 @@ def _enter_on_condition(engine: Engine, journey: JourneyPlan, label: str) -> boo
     if journey.exclude_previous and _was_in_earlier_version(profile, journey):  # V3
         return False
     if any(
-        each.plan.key == journey.key and each.status != ENDED and entry_label(each.plan) == label
+        each.plan.key == journey.key and each.status != ENDED and each.plan.entry_label == label
         for each in profile.instances
     ):
         return False
@@ -144,11 +144,6 @@ def _unblock(engine: Engine, label: str) -> None:
     profile = engine.profile
     if label in profile.blocked:
         profile.blocked = tuple(each for each in profile.blocked if each != label)
-
-
-def entry_label(journey: JourneyPlan) -> str:
-    """Under which name a profile's standing with a condition entry is kept: per version without exit settings (V3)."""
-    return journey.key if journey.reentry_after is not None else journey.label
 
 
 def _set_entry(profile: ProfileState, label: str, status: str, at: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from journeys.engine import _leaving
 from journeys.engine._advance import Engine
-from journeys.engine._entering import entry_label
 from journeys.engine._state import (
     ARMED,
     ENDED,
@@ -19,7 +18,7 @@ from journeys.engine._state import (
     ProfileState,
 )
 from journeys.engine._steps import condition_of
-from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, WaitPlan
+from journeys.plan.plan import AdPlan, JourneyPlan, MultiBranchPlan, Plan, WaitPlan
 from journeys.plan.values import NEVER
 
 
@@ -40,7 +39,7 @@ def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan, *, is_new: 
     condition = journey.condition
     if condition is None:
         return
-    label = entry_label(journey)
+    label = journey.entry_label
     state = profile.entries.get(label)
     if state is not None and state.status not in (ARMED, UNARMED):
         return
@@ -69,10 +68,12 @@ def fill_from_history(profile: ProfileState, plan: Plan, scope: str) -> None:
 
 
 def archive(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
-    """The instances of this version end as ``archived``, for good (V1)."""
+    """The instances of this version end as ``archived``, for good (V1); a version in its place is open at once (V3)."""
     for instance in tuple(profile.instances):
         if instance.plan is journey and instance.status != ENDED:
             _leaving.end(engine, instance, "archived")
+            if journey.reentry_after is not None:
+                profile.own("entries").pop(journey.entry_label, None)
 
 
 def migrate(
@@ -82,10 +83,17 @@ def migrate(
     for instance in profile.instances:
         if instance.plan is not old or instance.status == ENDED:
             continue
+        for key in instance.lists:  # a list that the new version does not keep is left (S9)
+            before, after = old.steps[key], new.steps.get(steps.get(key, key))
+            assert isinstance(before, AdPlan)
+            if not isinstance(after, AdPlan) or after.destination != before.destination:
+                _leaving.leave_list(engine, instance, before)
         rebind(instance, new, steps)
-        instance.exit_at = NEVER if new.exit_after is None else new.exit_after.after(instance.entered_at)
+        instance.exit_at = (
+            NEVER if new.exit_after is None else max(new.exit_after.after(instance.entered_at), engine.now)
+        )
         if instance.status == LIVE:
-            instance.expires_at = new.max_age.after(instance.entered_at)
+            instance.expires_at = max(new.max_age.after(instance.entered_at), engine.now)
         instance.goal_open = new.goal is not None and (instance.goal_open or old.goal is None)
         fields = {"from": old.version, "to": new.version}
         engine.effects.record(engine.now, profile, instance, "migrated", fields)
@@ -94,9 +102,9 @@ def migrate(
             if not wait.removal and isinstance(wait.step, (WaitPlan, MultiBranchPlan)):
                 wait.due = condition_of(wait).flip(profile, instance.context, engine.now)
         instance.settle_due()
-    for label in (entry_label(old),):
+    for label in (old.entry_label,):
         if label in profile.entries and profile.entries[label].status == INSIDE:
-            profile.entries[entry_label(new)] = profile.entries.pop(label)
+            profile.entries[new.entry_label] = profile.entries.pop(label)
 
 
 def rebind(instance: Instance, journey: JourneyPlan, steps: Mapping[str, str] | None = None) -> None:

@@ -85,9 +85,9 @@ class _SpaceCompiler:
                 entries[journey.entry_event].append(journey)
             elif journey.entry_event is not None:
                 entries[journey.entry_event] += []
-            if journey.condition is not None:
-                for name in journey.condition.events:
-                    reentries[name].append(journey)
+        for journey in _current(plan):
+            for name in journey.condition.events if journey.condition is not None else ():
+                reentries[name].append(journey)
         names = {*features, *journeys, *entries, *reentries, *_named_events(plan), *self.compiler.named}
         for name in names:
             route = plan.routes[name] = p.Route(name)
@@ -97,7 +97,7 @@ class _SpaceCompiler:
             route.reentries = tuple(reentries.get(name, ()))
             route.goals = any(each.goal is not None and each.goal.event == name for each in route.journeys)
             route.identifiers = _identifiers(route)
-        conditions = [each for each in plan.journeys.values() if each.condition is not None]
+        conditions = [each for each in _current(plan) if each.condition is not None]
         plan.condition_entries = tuple(conditions)
         plan.waits_for_conditions = bool(conditions) or any(
             isinstance(step, (p.WaitPlan, p.MultiBranchPlan))
@@ -105,6 +105,12 @@ class _SpaceCompiler:
             for step in journey.steps.values()
         )
         plan.trait_entries = tuple(each for each in conditions if each.condition and each.condition.reads_traits)
+
+
+def _current(plan: p.Plan) -> list[p.JourneyPlan]:
+    """The journeys whose entries count: of versions that share how a profile stands with them, the latest (V3)."""
+    latest = {each.entry_label: each for each in plan.journeys.values()}
+    return list(latest.values())
 
 
 def _listens_to(journey: p.JourneyPlan) -> Iterable[str]:

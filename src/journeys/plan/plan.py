@@ -182,6 +182,7 @@ class JourneyPlan:
         "context_on_entry",
         "entry_audience",
         "entry_event",
+        "entry_label",
         "entry_matches",
         "exclude_previous",
         "exit_after",
@@ -215,6 +216,8 @@ class JourneyPlan:
         self.exclude_previous = model.exclude_previous
         self.exit_after = model.exit_after
         self.reentry_after = model.reentry_after if model.exit_after else None  # E6: needs both
+        #: under which name a profile's standing with the entry is kept: per version without exit settings (V3)
+        self.entry_label = model.key if self.reentry_after is not None else self.label
         self.max_age = model.max_age
         #: its exact length, 0 if it has a calendar part
         self.max_age_micros = 0 if model.max_age.months else model.max_age.micros

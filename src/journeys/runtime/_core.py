@@ -418,7 +418,7 @@ class Core:
             processor.states.pop(each, None)
             processor.links.pop(each, None)
         processor.forget(profile, id_keys)
-        self.effects.records = [each for each in self.effects.records if each.profile not in shown]
+        self.effects.records = [each for each in self.effects.records if each.key not in id_keys]
         yield ("erase", (key,), {"shown_ids": sorted(shown)})
         self.tombstones.add(id_keys)
         processor.erased = self.tombstones

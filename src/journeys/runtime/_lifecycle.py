@@ -31,7 +31,7 @@ class Lifecycle:
         raise NotImplementedError
 
     def _now(self) -> int:
-        return max(self.clock.now(), self._core.processor.watermark)
+        return max(self._core.plan.lateness.before(self.clock.now()), self._core.processor.watermark)
 
     @property
     def journeys(self) -> tuple[Journey, ...]:

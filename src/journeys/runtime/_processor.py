@@ -155,7 +155,7 @@ class Processor:
                     or (live and ("sentAt" in call or "originalTimestamp" in call))
                 ):
                     raise ValueError
-                if moment > latest and moment > last:
+                if moment > last:
                     raise ValueError
                 message_id, given = call["messageId"], call["properties"]
                 if (
@@ -256,7 +256,7 @@ class Processor:
         user_id, anonymous_id = _calls.ids_of(call)
         message_id = _calls.message_id_of(call)
         key = self._key(user_id, anonymous_id)
-        if self.erased and self._is_erased(user_id, anonymous_id):
+        if self.erased and self._is_erased(call, user_id, anonymous_id):
             return self._reject_erased()
         route_name, content = _calls.content_of(call, kind, self.plan.limits.max_payload_bytes)
         timestamp = self._timestamp(call, received, live)  # the last check, for it counts
@@ -288,7 +288,9 @@ class Processor:
         id_key = "u:" + user_id if user_id is not None else f"a:{anonymous_id}"
         return self.links.get(id_key, id_key) if self.links else id_key
 
-    def _is_erased(self, user_id: str | None, anonymous_id: str | None) -> bool:
+    def _is_erased(self, call: Mapping[str, Any], user_id: str | None, anonymous_id: str | None) -> bool:
+        if call["type"] == "alias" and any(each in self.erased for each in _id_keys(call)):
+            return True
         return (user_id is not None and "u:" + user_id in self.erased) or (
             anonymous_id is not None and "a:" + anonymous_id in self.erased
         )
@@ -411,7 +413,7 @@ class Processor:
         _calls.check_range(timestamp, self.plan.longest_wait)
         message_id = _calls.message_id_of(call)
         event, content = _calls.content_of(call, kind)
-        if self.erased and self._is_erased(user_id, anonymous_id):
+        if self.erased and self._is_erased(call, user_id, anonymous_id):
             raise InvalidCall("erased", _ERASED.message)
         key = self._key(user_id, anonymous_id)
         source = self._source(call, kind, user_id, anonymous_id, key)

@@ -52,6 +52,7 @@ class Publisher:
 
     def publish(self, journey: Journey, at: int, status: str = "live") -> Generator[Request, Any, Journey]:
         """Makes the journey the live version of its key; the previous one drains, is archived, or migrates."""
+        yield from self.resume_pending()
         previous = self.library.current(journey.key)
         version = max(journey.version, self.library.latest(journey.key) + (previous is not None))
         journey = attrs.evolve(journey, version=version, status=status)
@@ -72,6 +73,7 @@ class Publisher:
 
     def set_status(self, key: str, status: str, at: int) -> Generator[Request, Any, Journey]:
         """Pauses, resumes or archives the current version of a journey, archiving what drains too."""
+        yield from self.resume_pending()
         current = self.library.current(key)
         if current is None:
             keys = sorted({journey for journey, _ in self.library.entries})

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from journeys._time import instant_of
 from journeys.model.entries import EventEntry
 from journeys.model.journey import Journey
 from journeys.model.steps import HoldUntil, Step
 from journeys.runtime._views import InstanceView, ProfileView, WaitView
-from journeys.runtime.analysis.explain import Explanation, explain_profile
 from journeys.runtime.evaluator import Evaluator
 from journeys.runtime.render.links import links_of
 from journeys.runtime.render.phrases import describe_step
 from journeys.runtime.render.words import describe_duration, describe_event
 from journeys.testing._instants import day_of, time_of
 from journeys.testing.verdicts import brief
+
+if TYPE_CHECKING:
+    from journeys.runtime.analysis.explain import Explanation
 
 #: how many journeys are explained that somebody has never entered
 MOST_OTHERS = 4
@@ -32,6 +35,8 @@ class Waits:
         }
 
     def _explained(self, journey: str) -> Explanation:
+        from journeys.runtime.analysis.explain import explain_profile  # only a test that fails needs it
+
         user_id = self._profile.user_id
         anonymous_id = self._profile.anonymous_id if user_id is None else None
         return explain_profile(self._evaluator, user_id, anonymous_id=anonymous_id, journey=journey)

@@ -70,10 +70,9 @@ def populations(
     """What a few people do, as valid Segment calls in the order of their arrival.
 
     They come in visits of one person, with some calls each. Time goes on from call to call, and from visit to visit
-    often by just what a step of the space waits, or by a microsecond less or more; at most ``max_size`` calls, not counting
-    those that come twice. With
-    ``late`` some calls are older than those before them, with ``duplicates`` some come twice under one messageId, with
-    ``links`` there are visitors who log in, and aliases.
+    often by just what a step of the space waits, or by a microsecond less or more; there are at most ``max_size`` calls,
+    not counting those that come twice. With ``late`` some calls are older than those before them, with ``duplicates``
+    some come twice under one messageId, with ``links`` there are visitors who log in, and aliases.
     """
     words = Vocabulary(as_space(space))
     begin = instant_of(start)

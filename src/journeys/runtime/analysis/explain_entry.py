@@ -163,7 +163,7 @@ def _on_condition(
 ) -> EntryExplanation:
     assert taking.condition is not None
     truth = truth_of(entry.condition, taking.condition, profile, None, now, space)
-    label = entry_label(taking)
+    label = taking.entry_label
     state = profile.entries.get(label)
     status, at = (ARMED, NEVER) if state is None else (state.status, state.at)
     if status == REARMING and at <= now:
@@ -171,7 +171,7 @@ def _on_condition(
     inside = [
         each
         for each in profile.instances
-        if each.plan.key == taking.key and each.status != ENDED and entry_label(each.plan) == label
+        if each.plan.key == taking.key and each.status != ENDED and each.plan.entry_label == label
     ]
     if status == UNARMED:
         again = truth.flips_at if truth.holds else None
