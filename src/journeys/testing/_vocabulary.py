@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from math import gcd, prod
 from typing import Any
 
 import attrs
 
-from journeys._time import HOUR, Duration
+from journeys._time import HOUR, Duration, format_instant
 from journeys.model import conditions as c
 from journeys.model.entries import EventEntry, ExitRule, Goal
 from journeys.model.journey import Journey
@@ -25,9 +26,14 @@ from journeys.model.steps import (
     TimezoneTrait,
 )
 from journeys.plan.templates import merge_tags, parse_tag
+from journeys.plan.values import ABSENT
 
 #: few, so that they meet; text and number are two
 IDENTIFIERS = ("id-1", "id-1", "id-1", "id-2", "id-2", 3, None)
+
+
+#: how many bodies an event has: all of them, or so many that are spread over all
+COMBINATIONS = 60
 
 
 @attrs.frozen
@@ -153,7 +159,7 @@ class Vocabulary:
         if isinstance(value, bool):
             return [value, not value]
         if isinstance(value, (int, float)):
-            return [value - 1, value, value + 1, str(value)]
+            return [value, value + 1, value - 1, str(value)]
         if op.endswith("_date") and isinstance(value, str):
             return [value, "1999-12-31", "2999-12-31", "no date"]
         if isinstance(value, str):
@@ -167,3 +173,70 @@ def _add(values: list[Any], more: Iterable[Any]) -> None:
     for each in more:
         if not any(type(each) is type(known) and each == known for known in values):
             values.append(each)
+
+
+def bodies_of(words: Vocabulary) -> list[dict[str, Any]]:
+    """Calls without a person and a time, as often each event and the traits; the first are the simplest of each."""
+    kinds = [*words.events, *sorted(words.entries)]  # more of those that begin a journey
+    kinds.sort(key=lambda event: (event not in words.entries, event))
+    several = [_bodies_of_event(event, words.events[event]) for event in kinds]
+    if words.traits:
+        several.append([{"type": "identify", "traits": traits} for traits in _combined(words.traits)])
+    most = max(map(len, several), default=1)
+    bodies = [bodies[place % len(bodies)] for place in range(most) for bodies in several]
+    unknown = {"type": "track", "event": "Something Else", "properties": {}}
+    return [*bodies, *[unknown] * max(1, most // 4)]
+
+
+def _bodies_of_event(event: str, paths: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    kind = {"Page Viewed": "page", "Screen Viewed": "screen"}.get(event)
+    if kind is None:
+        return [{"type": "track", "event": event, "properties": values} for values in _combined(paths)]
+    names = [name for name in paths.get(f"{kind}_name", ()) if isinstance(name, str)] or ["Home"]
+    rest = {path: values for path, values in paths.items() if path != f"{kind}_name"}
+    return [{"type": kind, "name": name, "properties": values} for values in _combined(rest) for name in names]
+
+
+def _combined(paths: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """Objects with a value, or none, at each path: every combination, or some that are far from each other."""
+    choices = [(path, [*values, ABSENT]) for path, values in sorted(paths.items()) if values]
+    whole = prod(len(values) for _, values in choices)
+    step = 1
+    if whole > COMBINATIONS:
+        step = next(step for step in range(round(whole * 0.618), whole) if gcd(step, whole) == 1)
+    found = []
+    for number in range(min(whole, COMBINATIONS)):
+        place, flat = number * step % whole, {}
+        for path, values in choices:
+            place, chosen = divmod(place, len(values))
+            flat[path] = values[chosen]
+        found.append(_nested(flat))
+    return found
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"item.sku": 1}`` as ``{"item": {"sku": 1}}``."""
+    made: dict[str, Any] = {}
+    for path, value in flat.items():
+        if value is ABSENT:
+            continue
+        *parents, last = path.split(".")
+        place = made
+        for parent in parents:
+            inner = place.get(parent)
+            if not isinstance(inner, dict):
+                inner = place[parent] = {}
+            place = inner
+        place[last] = value
+    return made
+
+
+def dated(value: Any, at: int) -> Any:
+    """The value with every moment as the instant that it is, seen from ``at``."""
+    if isinstance(value, Moment):
+        return format_instant(max(at + value.away, 0))
+    if isinstance(value, dict):
+        return {name: dated(each, at) for name, each in value.items()}
+    if isinstance(value, list):
+        return [dated(each, at) for each in value]
+    return value

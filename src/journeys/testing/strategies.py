@@ -23,20 +23,19 @@ except ImportError as error:  # pragma: no cover - the tests have it
     raise ImportError("journeys.testing.strategies needs Hypothesis: pip install hypothesis") from error
 
 from journeys._time import DAY, HOUR, MINUTE, format_instant, instant_of
-from journeys.plan.values import ABSENT
 from journeys.runtime.evaluator import as_space
 from journeys.testing._compiled import Definition
-from journeys.testing._vocabulary import Moment, Vocabulary
+from journeys.testing._vocabulary import Vocabulary, bodies_of, dated
 from journeys.testing.scenario import START
 
 __all__ = ["calls", "populations"]
 
 Call = dict[str, Any]
 
-#: within a visit a call comes so long after the one before
-_SHORT = (0, 1, MINUTE, 10 * MINUTE)
-#: a visit comes so long after the one before, besides what the durations of the space say
-_GAPS = (0, 1, MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, DAY)
+#: mostly a call comes soon after the one before
+_SOON = (0, 1, MINUTE, 10 * MINUTE, HOUR)
+#: now and then later, besides what the durations of the space say
+_LATER = (5 * HOUR, DAY)
 #: no gap is longer: a population spans weeks or months, not years
 _LONGEST = 60 * DAY
 
@@ -47,14 +46,11 @@ def calls(
     """Single valid Segment calls in the weeks from ``start`` on; with ``links`` also visitors, logins and aliases."""
     words = Vocabulary(as_space(space))
     begin = instant_of(start)
-    gaps = st.sampled_from(_gaps(words))
-
-    bodies = _bodies(words) if not links else st.one_of(_bodies(words), _aliases(people))
 
     def made(who: Call, body: Call, gap: int) -> Call:
         return _timed(_by(who, body), begin + gap)
 
-    return st.builds(made, _people(people, links), bodies, gaps)
+    return st.builds(made, _people(people, links), _bodies(words, people, links), st.sampled_from(_gaps(words)))
 
 
 def populations(
@@ -69,46 +65,34 @@ def populations(
 ) -> st.SearchStrategy[list[Call]]:
     """What a few people do, as valid Segment calls in the order of their arrival.
 
-    They come in visits of one person, with some calls each. Time goes on from call to call, and from visit to visit
-    often by just what a step of the space waits, or by a microsecond less or more; there are at most ``max_size`` calls,
-    not counting those that come twice. With ``late`` some calls are older than those before them, with ``duplicates``
-    some come twice under one messageId, with ``links`` there are visitors who log in, and aliases.
+    Time goes on from call to call, often by just what a step of the space waits, or by a microsecond less or more. There
+    are at most ``max_size`` calls, not counting those that come twice. With ``late`` some calls are older than those
+    before them, with ``duplicates`` some come twice under one messageId, with ``links`` there are visitors who log in,
+    and aliases.
     """
     words = Vocabulary(as_space(space))
     begin = instant_of(start)
-    gaps = st.sampled_from(_gaps(words))
-    move = st.fixed_dictionaries(
-        {
-            "body": _bodies(words) if not links else st.one_of(_bodies(words), _aliases(people)),
-            "gap": st.one_of(st.sampled_from(_SHORT), st.sampled_from(_SHORT), gaps),
-            # the simplest first: Hypothesis shrinks towards it
-            "back": st.one_of(st.just(0), st.just(0), st.just(0), gaps) if late else st.just(0),
-            "again": st.sampled_from((0, 0, 0, 0, 1, 3)) if duplicates else st.just(0),
-        }
+    # three choices a call, the simplest first: that is what Hypothesis shrinks well
+    move = st.tuples(
+        _people(people, links),
+        _bodies(words, people, links),
+        st.sampled_from(_timings(_gaps(words), late=late, duplicates=duplicates)),
     )
-    visit = st.fixed_dictionaries(
-        {"who": _people(people, links), "gap": gaps, "moves": st.lists(move, min_size=1, max_size=8)}
-    )
-    return st.lists(visit, max_size=max_size).map(lambda visits: _arranged(visits, begin, max_size))
+    # several short lists: of one list Hypothesis would make five calls on average
+    parts = st.tuples(*(st.lists(move, max_size=max_size) for _ in range(3)))
+    return parts.map(lambda several: _arranged([each for part in several for each in part][:max_size], begin))
 
 
-def _arranged(visits: Sequence[Mapping[str, Any]], begin: int, most: int) -> list[Call]:
-    """The moves of all visits as calls; one that comes ``again`` does so after that many others."""
+def _arranged(moves: Sequence[tuple[Call, Call, tuple[int, int, int]]], begin: int) -> list[Call]:
+    """The moves as calls; one that comes again does so after so many others."""
     now, arrivals = begin, []
-    moves = [(visit, move, first) for visit in visits for first, move in _with_first(visit["moves"])]
-    for number, (visit, move, first) in enumerate(moves[:most]):
-        now += move["gap"] + (visit["gap"] if first else 0)
-        call = _timed(_by(visit["who"], move["body"]), max(now - move["back"], begin)) | {
-            "messageId": f"m-{number + 1}"
-        }
+    for number, (who, body, (gap, back, again)) in enumerate(moves):
+        now += gap
+        call = _timed(_by(who, body), max(now - back, begin)) | {"messageId": f"m-{number + 1}"}
         arrivals.append((number, 0, call))
-        if move["again"]:
-            arrivals.append((number + move["again"], 1, dict(call)))
+        if again:
+            arrivals.append((number + again, 1, dict(call)))
     return [call for *_, call in sorted(arrivals, key=lambda arrival: arrival[:2])]
-
-
-def _with_first(moves: Sequence[Any]) -> list[tuple[bool, Any]]:
-    return [(number == 0, move) for number, move in enumerate(moves)]
 
 
 def _by(who: Call, body: Call) -> Call:
@@ -118,82 +102,43 @@ def _by(who: Call, body: Call) -> Call:
 
 def _timed(body: Call, at: int) -> Call:
     """The call at an instant, to which the moments in its values are relative."""
-    dated: Call = _dated(body, at)
-    return {**dated, "timestamp": format_instant(at)}
-
-
-def _dated(value: Any, at: int) -> Any:
-    if isinstance(value, Moment):
-        return format_instant(max(at + value.away, 0))
-    if isinstance(value, dict):
-        return {name: _dated(each, at) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_dated(each, at) for each in value]
-    return value
+    return {**dated(body, at), "timestamp": format_instant(at)}
 
 
 def _gaps(words: Vocabulary) -> tuple[int, ...]:
     lengths = sorted({each.longest for each in words.durations if each.is_positive and each.longest <= _LONGEST})
-    return (*_GAPS, *_GAPS, *(length + off for length in lengths for off in (0, -1, 1)))
+    around = [length + off for length in lengths for off in (0, -1, 1)]
+    soon = _SOON * max(1, (len(around) + len(_LATER)) // len(_SOON))
+    return (*soon, *_LATER, *around)
+
+
+def _timings(gaps: Sequence[int], *, late: bool, duplicates: bool) -> list[tuple[int, int, int]]:
+    """(after how long, how much older than that, after how many others once more); most of them neither."""
+    timings = [(gap, 0, 0) for gap in gaps]
+    few = range(max(1, len(gaps) // 5))
+    if duplicates:
+        timings += [(gaps[place], 0, (1, 3)[place % 2]) for place in few]
+    if late:
+        timings += [(0, gap, 0) for gap in dict.fromkeys(gaps) if gap][: len(few)]
+    return timings
 
 
 def _people(number: int, links: bool) -> st.SearchStrategy[Call]:
-    users = [{"userId": f"user-{n}"} for n in range(1, number + 1)]
+    users: list[Call] = [{"userId": f"user-{n}"} for n in range(1, number + 1)]
     if not links:
         return st.sampled_from(users)
-    visitors = [{"anonymousId": f"visitor-{n}"} for n in range(1, number + 1)]
-    both = [{**user, **visitor} for user in users for visitor in visitors]
-    return st.one_of(st.sampled_from(users), st.sampled_from(visitors), st.sampled_from(both))
+    visitors: list[Call] = [{"anonymousId": f"visitor-{n}"} for n in range(1, number + 1)]
+    both: list[Call] = [{**user, **visitor} for user, visitor in zip(users, visitors, strict=True)]
+    shared = [{**both[0], **visitors[-1]}]  # somebody else has been on that device
+    return st.sampled_from([*users, *users, *visitors, *both, *shared])
 
 
-def _aliases(number: int) -> st.SearchStrategy[Call]:
-    users = [f"user-{n}" for n in range(1, number + 1)]
-    previous = [*users, *(f"visitor-{n}" for n in range(1, number + 1))]
-    return st.builds(
-        lambda old, new: {"type": "alias", "previousId": old, "userId": new},
-        st.sampled_from(previous),
-        st.sampled_from(users),
-    )
-
-
-def _bodies(words: Vocabulary) -> st.SearchStrategy[Call]:
-    """Calls without a person and a time: events and traits of the space, and now and then something else."""
-    tracks = [_track(event, properties) for event, properties in sorted(words.events.items())]
-    entries = [_track(event, words.events[event]) for event in sorted(words.entries)]
-    identify = _content(words.traits).map(lambda traits: {"type": "identify", "traits": traits})
-    unknown = st.just({"type": "track", "event": "Something Else", "properties": {}})
-    return st.one_of([*tracks, *entries, *([identify] if words.traits else []), *tracks, *entries, unknown])
-
-
-def _track(event: str, properties: Mapping[str, Sequence[Any]]) -> st.SearchStrategy[Call]:
-    view = {"Page Viewed": "page", "Screen Viewed": "screen"}.get(event)
-    if view is None:
-        return _content(properties).map(lambda values: {"type": "track", "event": event, "properties": values})
-    names = [name for name in properties.get(f"{view}_name", ()) if isinstance(name, str)] or ["Home"]
-    rest = {path: values for path, values in properties.items() if path != f"{view}_name"}
-    return st.builds(
-        lambda name, values: {"type": view, "name": name, "properties": values}, st.sampled_from(names), _content(rest)
-    )
-
-
-def _content(paths: Mapping[str, Sequence[Any]]) -> st.SearchStrategy[Call]:
-    """An object with most of the paths, each with one of the values that make a difference."""
-    fields = {path: st.sampled_from((*values, *values, ABSENT)) for path, values in sorted(paths.items()) if values}
-    return st.fixed_dictionaries(fields).map(_nested)
-
-
-def _nested(flat: Mapping[str, Any]) -> Call:
-    """``{"item.sku": 1}`` as ``{"item": {"sku": 1}}``."""
-    made: Call = {}
-    for path, value in flat.items():
-        if value is ABSENT:
-            continue
-        *parents, last = path.split(".")
-        place = made
-        for parent in parents:
-            inner = place.get(parent)
-            if not isinstance(inner, dict):
-                inner = place[parent] = {}
-            place = inner
-        place[last] = value
-    return made
+def _bodies(words: Vocabulary, number: int, links: bool) -> st.SearchStrategy[Call]:
+    """What is done: events and traits of the space, and now and then something else."""
+    bodies = bodies_of(words)
+    if links:
+        users = [f"user-{n}" for n in range(1, number + 1)]
+        ids = [*(f"visitor-{n}" for n in range(1, number + 1)), *users]
+        aliases = [{"type": "alias", "previousId": old, "userId": new} for old in ids for new in users]
+        bodies += aliases[: max(1, len(bodies) // 20)]
+    return st.sampled_from(bodies)

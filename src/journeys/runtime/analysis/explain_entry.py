@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from journeys._time import format_instant
-from journeys.engine._entering import _was_in_earlier_version, entry_label
+from journeys.engine._entering import _was_in_earlier_version
 from journeys.engine._state import ARMED, ENDED, INSIDE, LIVE, NEVERMORE, REARMING, UNARMED, ProfileState
 from journeys.model.entries import ConditionEntry
 from journeys.model.journey import Journey
