@@ -12,12 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from journeys._time import Duration, format_instant, parse_instant
 from journeys.codec import load_space
 from journeys.runtime._drive import drive
 from journeys.runtime.simulation import Simulation
 
 Json = dict[str, Any]
+
+# on a machine that does other things too, how long an example takes says nothing
+settings.register_profile("journeys", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("journeys")
 
 START = "2026-01-01T00:00:00Z"
 _WHEN = re.compile(r"(0|-?P[0-9A-Z.]+)([+-]\d+)?")

@@ -325,6 +325,7 @@ def killed_until_it_ends(folder: Path, kills: int, count: int, settings: Json, w
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no kill -9")
+@pytest.mark.soak  # how far a process comes before it is killed depends on how busy the machine is
 def test_killed_at_random_points(tmp_path: Path) -> None:
     """I4: ``kill -9``, and the same command again until it ends: the same trace."""
     killed_until_it_ends(tmp_path, 5, 4000, {})

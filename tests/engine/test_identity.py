@@ -178,7 +178,7 @@ def test_linking_is_per_link_not_per_event() -> None:
 # P2: merging
 
 
-def merged(document: Any, user: list[Any], stranger: list[Any], later: list[Any] = (), when: str = "PT9H") -> Run:  # type: ignore[assignment]
+def merged(document: Any, user: list[Any], stranger: list[Any], later: list[Any] = (), when: str = "PT9H") -> Run:
     """Calls of u1, calls of a1, the link, and what comes after."""
     made = [{**each, "userId": "u1"} for each in user]
     anonymous = [{**{k: v for k, v in each.items() if k != "userId"}, "anonymousId": "a1"} for each in stranger]

@@ -85,7 +85,7 @@ def test_events_in_the_making() -> None:
     assert as_condition(made) == Event("Order", [prop("n") > 1], count=Count(at_least=3), within="P90D")
     assert as_condition(event("Order")) == Event("Order", count=Count(at_least=1))
     assert as_condition(event("Order").within("P1D").between("P9D", "P1D")) == Event("Order", between=("P9D", "P1D"))
-    assert as_condition(event("Order").between("P9D", "P1D").within("P1D")).between is None  # type: ignore[attr-defined]
+    assert as_condition(event("Order").between("P9D", "P1D").within("P1D")).between is None
     for name in ("at_least", "at_most", "exactly", "less_than", "more_than"):
         assert getattr(as_condition(getattr(event("E"), name)(2)), "count") == Count(**{name: 2})  # noqa: B009
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.catalogue import CONTROLS, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "journeys"
@@ -77,7 +77,11 @@ def judge(mutant: Mutant) -> Verdict:
                 "-o", f"pythonpath={folder} {ROOT}", "--timeout=120", *TESTS[mutant.area],
             ],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
+                "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+            },
             capture_output=True,
             text=True,
         )  # fmt: skip
@@ -104,6 +108,10 @@ def main() -> int:
         for mutant in MUTANTS
         if (not asked.names or any(name in mutant.name for name in asked.names)) and asked.area in (None, mutant.area)
     ]
+    for control in CONTROLS:
+        if any(mutant.area == control.area for mutant in chosen) and (verdict := judge(control)).caught:
+            print(f"the tests fail without any mutant: {verdict.by}")
+            return 2
     verdicts = []
     for verdict in judged(chosen, asked.jobs):
         verdicts.append(verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants.catalogue import MUTANTS, SHORT, Mutant
+from tests.mutants.catalogue import CONTROLS, MUTANTS, SHORT, Mutant
 from tests.mutants.runner import SOURCE, Verdict, judge, judged
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
@@ -30,6 +30,13 @@ def test_a_few_mutants_are_caught() -> None:
     """One for each kind of code; all of them under ``soak``."""
     missed = [str(verdict) for verdict in judged([BY_NAME[name] for name in SHORT], 2) if not verdict.caught]
     assert not missed
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.area)
+def test_without_a_mutant_all_tests_pass(control: Mutant) -> None:
+    verdict = judge(control)
+    assert not verdict.caught, str(verdict)
 
 
 @pytest.mark.soak

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeys.engine._state import ProfileState
@@ -82,6 +82,7 @@ def test_filling_in(template: Any, filled: Any) -> None:
     assert render(template, traits, {"Cart": {"value": 80}}) == filled
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}|"\\ ab.[]context\n', max_size=40))
 def test_any_text_is_rendered_or_refused(text: str) -> None:
     """Never slow, and never an error but ``ValueError``."""

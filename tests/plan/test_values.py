@@ -25,8 +25,9 @@ from journeys.plan.values import (
 from tests.reference.clock import Duration as NaiveDuration
 from tests.reference.clock import crossings
 from tests.reference.values import MISSING, compare, lookup
+from tests.support import instant
 
-NOW = parse_instant("2026-01-10T00:00:00Z")
+NOW = instant("P9D")
 
 
 # paths
@@ -135,7 +136,7 @@ def test_scalars_are_one_exactly_if_their_identities_are(a: Any, b: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(1.0, "1"), (-0.0, "0"), (1.5, "1.5"), (True, "true"), ("é", '"é"'), (10**20, "1" + "0" * 20)]
+    ("value", "shown"), [(1.0, "1"), (-0.0, "0"), (1.5, "1.5"), (True, "true"), ("é", '"é"'), (10**20, f"{10**20}")]
 )
 def test_values_as_compact_json(value: object, shown: str) -> None:
     """O6: 1.0 as 1."""

@@ -141,3 +141,22 @@ def test_conditions_make_profiles_of_unwanted_events() -> None:
     made.feed_batch([track("Nobody", "0", f"u{n}") for n in range(3)])
     assert set(made.states) == {"u:u0", "u:u1", "u:u2"}
     assert {profile.accepted for profile in made.states.values()} == {0}
+
+
+def test_what_waits_is_known_by_its_message_id() -> None:
+    """T8, O2, P2: also if its profile has been linked meanwhile; an unwanted event leaves no mark (O7)."""
+    document = space(journey(entry=did("Order")), journey(key="k"), settings={"allowed_lateness": "PT1H"})
+    made = processor(document)
+    made.feed(track("Start", "PT50M", None, anon="a1", id="m"))
+    made.feed(identify("PT1M", "u1", anon="a1", id="link"))
+    made.feed(track("Start", "PT1H2M", "u2", id="later"))
+    made.follow_replay()
+    assert made.links == {"a:a1": "u:u1"}
+    assert made.feed(track("Start", "PT50M", None, anon="a1", id="m")).status == "duplicate"
+    assert made.feed(track("Start", "PT50M", "u1", id="m")).status == "duplicate"
+    assert made.feed(track("Start", "PT50M", "u3", id="m")).status == "accepted"
+    assert made.feed(track("Nobody", "PT55M", "u4", id="n")).status == "accepted"
+    assert made.feed(track("Start", "PT55M", "u4", id="n")).status == "accepted"
+    assert made.feed(track("Nobody", "PT55M", "u5", id="m")).status == "accepted"
+    made.move_watermark(instant("PT3H"))
+    assert made.waiting == [] and made._waiting_ids == {}

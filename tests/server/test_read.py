@@ -148,7 +148,9 @@ def test_journeys_and_figures():
     assert journey == {"key": "once", "version": 1, "name": "once", "description": None, "status": "live"}
     figures = client.get("/v1/figures", headers=READ).json()
     [counts] = figures["journeys"]
-    assert (counts["journey"], counts["entered"], counts["completed"], counts["inside"]) == ("once", 3, 3, 0)
+    assert (counts["journey"], counts["entered"], counts["completed"], counts["in_progress"]) == ("once", 3, 3, 0)
+    assert counts["steps"][0]["sent"] == 3 and [each["version"] for each in counts["versions"]] == [1]
+    assert (figures["store"]["profiles"], figures["store"]["records"]) == (2, 12)
     assert figures["watermark"] is None and figures["store"]["outbox"] == 0
     made.advance("2030-01-01T00:00:00Z")
     assert client.get("/v1/figures", headers=READ).json()["watermark"] == "2030-01-01T00:00:00Z"
@@ -170,7 +172,7 @@ def test_figures_of_people_who_stay_after_they_completed():
 
     def counts():
         found = client.get("/v1/figures", headers=READ).json()["journeys"]
-        return [(each["journey"], each["completed"], each["exited"], each["inside"]) for each in found]
+        return [(each["journey"], each["completed"], each["exited"], each["in_progress"]) for each in found]
 
     assert counts() == [("v1", 0, 0, 1), ("v2", 0, 0, 1)]
     now = made.clock.now()

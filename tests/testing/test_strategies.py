@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,17 @@ FIXED = settings(
 )  # fmt: skip
 
 
+def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "journeys.testing.strategies")
+    with pytest.raises(ImportError, match=r"journeys\.testing\.strategies needs Hypothesis: pip install hypothesis"):
+        importlib.import_module("journeys.testing.strategies")
+
+
 def test_the_words_of_a_space() -> None:
     words = Vocabulary(shop)
     assert set(words.events) == {"Cart Modified", "Order Completed", "Cart Emptied", "Account Deleted"}
-    assert words.events["Cart Modified"]["value"] == [49, 50, 51, "50"]
+    assert words.events["Cart Modified"]["value"] == [50, 51, 49, "50"]
     assert "id-1" in words.events["Order Completed"]["cart_id"]
     assert "cart_id" not in words.events["Account Deleted"]
     assert 100 in words.events["Order Completed"]["revenue"]  # what the computed trait is compared with
@@ -146,5 +155,4 @@ def test_they_reach_the_journeys_of_the_examples(name: str) -> None:
         kinds.update(record["kind"] for record in scenario.trace())
 
     each()
-    assert kinds["entered"] or name == "paid-subscription-acquisition"  # three orders of one person are rare
-    assert kinds["step"] or name == "paid-subscription-acquisition"
+    assert kinds["entered"] and kinds["step"]

@@ -152,6 +152,15 @@ def event_of(call: Mapping[str, Any]) -> str:
     return name
 
 
+def event_name(call: Mapping[str, Any]) -> str | None:
+    """The name of the event that a valid call is; None if it is none (P4)."""
+    kind = call["type"]
+    if kind == "track":
+        name: str = call["event"]
+        return name
+    return {"page": "Page Viewed", "screen": "Screen Viewed"}.get(kind)
+
+
 def view_of(call: Mapping[str, Any], kind: str, limit: int = MAX_CALL) -> tuple[str, dict[str, Any]]:
     """A page or screen as the event that it is; its name becomes a property (P4)."""
     properties = object_of(call, "properties", limit)

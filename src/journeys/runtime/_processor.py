@@ -72,7 +72,8 @@ class Processor:
         self._count = itertools.count()
         #: (timestamp, message id, arrival, call) that wait for the watermark (T8)
         self.waiting: list[tuple[int, str, int, Mapping[str, Any]]] = []
-        self._waiting_ids: set[tuple[str, str]] = set()
+        #: message id -> id keys under which it waits: whose they are may change while it does
+        self._waiting_ids: dict[str, list[str]] = {}
         self.arrivals = 0
         #: what has changed since it was last asked for: profiles, links, keys that are gone, waiting inputs
         self.touched: set[ProfileState] | None = None
@@ -101,7 +102,7 @@ class Processor:
         self.states, self.links, self.new_links, self.gone = {}, {}, {}, {}
         self.touched = set()
         self._queue = []
-        self.waiting, self._waiting_ids = [], set()
+        self.waiting, self._waiting_ids = [], {}
 
     def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
         """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
@@ -285,7 +286,7 @@ class Processor:
     # whose it is (P1, P2)
 
     def _key(self, user_id: str | None, anonymous_id: str | None) -> str:
-        id_key = "u:" + user_id if user_id is not None else f"a:{anonymous_id}"
+        id_key = _id_key(user_id, anonymous_id)
         return self.links.get(id_key, id_key) if self.links else id_key
 
     def _is_erased(self, call: Mapping[str, Any], user_id: str | None, anonymous_id: str | None) -> bool:
@@ -455,7 +456,9 @@ class Processor:
         kept = [each for each in self.waiting if not id_keys & set(_id_keys(each[3]))]
         self.waiting = kept
         heapq.heapify(self.waiting)
-        self._waiting_ids = {each for each in self._waiting_ids if each[0] not in id_keys}
+        self._waiting_ids = {}
+        for each in kept:
+            self._note_waiting(each[1], each[3])
 
     # lateness (T8)
 
@@ -474,13 +477,30 @@ class Processor:
     def put_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
         """An input that a store kept waiting."""
         heapq.heappush(self.waiting, waiting)
-        user_id, anonymous_id = _calls.ids_of(waiting[3])
-        self._waiting_ids.add((self._key(user_id, anonymous_id), waiting[1]))
+        self._note_waiting(waiting[1], waiting[3])
+
+    def _note_waiting(self, message_id: str, call: Mapping[str, Any]) -> None:
+        user_id, anonymous_id = _calls.ids_of(call)
+        name = _calls.event_name(call)
+        is_unwanted = name is not None and name not in self.plan.routes and (user_id is None or anonymous_id is None)
+        if message_id and not is_unwanted:  # an unwanted event leaves no mark (O7)
+            self._waiting_ids.setdefault(message_id, []).append(_id_key(user_id, anonymous_id))
+
+    def _forget_waiting(self, message_id: str, id_key: str) -> None:
+        id_keys = self._waiting_ids.get(message_id, [])
+        if id_key in id_keys:
+            id_keys.remove(id_key)
+            if not id_keys:
+                del self._waiting_ids[message_id]
+
+    def _waits(self, key: str, message_id: str) -> bool:
+        """Whether an input of this message id waits for the profile."""
+        return any(self.links.get(each, each) == key for each in self._waiting_ids.get(message_id, ()))
 
     def _keep_waiting(self, call: Mapping[str, Any], timestamp: int, message_id: str | None, key: str) -> Answer:
         profile = self.states.get(key)
         if message_id is not None and (
-            (key, message_id) in self._waiting_ids
+            self._waits(key, message_id)
             or (profile is not None and self.engine.is_duplicate(profile, None, message_id, timestamp))
         ):
             self.effects.counters["duplicates"] += 1
@@ -492,7 +512,7 @@ class Processor:
             return _FULL
         self._wait(call, timestamp, message_id)
         if message_id is not None:
-            self._waiting_ids.add((key, message_id))
+            self._note_waiting(message_id, call)
         return ACCEPTED
 
     def follow_replay(self) -> None:
@@ -514,7 +534,7 @@ class Processor:
         kind = call["type"]
         user_id, anonymous_id = _calls.ids_of(call)
         key = self._key(user_id, anonymous_id)
-        self._waiting_ids.discard((key, message_id))
+        self._forget_waiting(message_id, _id_key(user_id, anonymous_id))
         route_name, content = _calls.content_of(call, kind, sys.maxsize)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
@@ -583,6 +603,10 @@ def _is_plain(properties: Any) -> bool:
         if type(name) is not str or not name.isascii():
             return False
     return True
+
+
+def _id_key(user_id: str | None, anonymous_id: str | None) -> str:
+    return "u:" + user_id if user_id is not None else f"a:{anonymous_id}"
 
 
 def _id_keys(call: Mapping[str, Any]) -> list[str]:

@@ -154,7 +154,7 @@ def _reads() -> dict[str, Json]:
         ),
         "/v1/figures": _operation(
             "figures",
-            "How many entered, ended and are inside; what is stored; what was counted. Reads the whole trace.",
+            "Who entered, completed or left, step by step; what is stored and counted. Reads the whole trace.",
             {"200": ("Figures.", "Figures")},
             private,
             security="readToken",

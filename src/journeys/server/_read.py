@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from journeys._time import parse_instant
-from journeys.model.entries import ConditionEntry
+from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.evaluator import Evaluator
 from journeys.server import _metrics
 from journeys.server._answers import Refused
@@ -34,8 +33,6 @@ _PRIVATE = {"cache-control": "no-store"}
 PAGE, MAX_PAGE = 100, 1000
 #: the last record that a cursor can name
 MAX_AFTER = 1_000_000_000
-
-_ENDS = ("exited", "expired", "archived", "merged", "failed")
 
 
 class ReadSide:
@@ -130,9 +127,10 @@ class ReadSide:
 
     def _figures(self) -> dict[str, Any]:
         evaluator = self._evaluator
+        counted = Figures.of(evaluator.journeys, evaluator.trace())
         return {
-            "journeys": _counts(evaluator),
-            "store": dict(evaluator.store.figures()),
+            "journeys": counted.as_dict()["journeys"],
+            "store": evaluator.figures(),
             "counters": evaluator.counters,
             "watermark": evaluator.watermark,
         }
@@ -171,7 +169,7 @@ class ReadSide:
         yield from family("journeys_queued_bytes", "gauge", "The size of their requests.", [({}, size)], "bytes")
         counters = _metrics.labelled("what", evaluator.counters)
         yield from family("journeys_counted", "counter", "What the evaluator counts, on this store.", counters)
-        figures = _metrics.labelled("what", evaluator.store.figures())
+        figures = _metrics.labelled("what", evaluator.figures())
         yield from family("journeys_stored", "gauge", "How much is in the store.", figures)
         mark = evaluator.watermark
         if mark is not None:
@@ -215,36 +213,3 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     if len(given) > 1 or not (text.isascii() and text.isdecimal()) or len(text) > 12 or not least <= int(text) <= most:
         raise Refused(400, f"wrong_{name}", f"{name} must be a whole number from {least} to {most}", _PRIVATE)
     return int(text)
-
-
-def _counts(evaluator: Evaluator) -> list[dict[str, Any]]:
-    """How often people entered, ended and are inside, by journey and version, from the whole trace."""
-    journeys = evaluator.journeys
-    stays = {each.key for each in journeys if isinstance(each.entry, ConditionEntry)}
-    counts = {(each.key, each.version): Counter[str]() for each in journeys}
-    completed: dict[str, tuple[str, int]] = {}
-    for record in evaluator.trace():
-        key, kind = (record.get("journey"), record.get("version")), record["kind"]
-        count = counts.get(key)  # type: ignore[arg-type]
-        if count is None:
-            continue
-        if kind in ("entered", "goal", "completed"):
-            count[kind] += 1
-            if kind == "completed" and key[0] in stays:
-                completed[record["instance"]] = key  # type: ignore[assignment]
-        elif kind in _ENDS:
-            count[kind] += 1
-            if completed.pop(record["instance"], None):  # it counts as what came last (S10)
-                count["completed"] -= 1
-        elif kind == "migrated":
-            count["migrated_in"] += 1
-            if (before := counts.get((record["journey"], record["from"]))) is not None:
-                before["migrated_out"] += 1
-    return [_told(key, version, count) for (key, version), count in counts.items()]
-
-
-def _told(key: str, version: int, count: Counter[str]) -> dict[str, Any]:
-    kinds = ("entered", "migrated_in", "completed", *_ENDS, "migrated_out", "goal")
-    gone = sum(count[kind] for kind in ("completed", *_ENDS, "migrated_out"))
-    inside = max(0, count["entered"] + count["migrated_in"] - gone)
-    return {"journey": key, "version": version, **{kind: count[kind] for kind in kinds}, "inside": inside}

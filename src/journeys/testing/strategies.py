@@ -13,13 +13,13 @@ def test_nobody_gets_two_vouchers(calls):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:  # pragma: no cover - the tests have it
+except ImportError as error:
     raise ImportError("journeys.testing.strategies needs Hypothesis: pip install hypothesis") from error
 
 from journeys._time import DAY, HOUR, MINUTE, format_instant, instant_of
@@ -65,10 +65,10 @@ def populations(
 ) -> st.SearchStrategy[list[Call]]:
     """What a few people do, as valid Segment calls in the order of their arrival.
 
-    Time goes on from call to call, often by just what a step of the space waits, or by a microsecond less or more. There
-    are at most ``max_size`` calls, not counting those that come twice. With ``late`` some calls are older than those
-    before them, with ``duplicates`` some come twice under one messageId, with ``links`` there are visitors who log in,
-    and aliases.
+    Time goes on from call to call, often by just what a step of the space waits, or by a microsecond less or more.
+    There are at most ``max_size`` calls, not counting those that come twice. With ``late`` some calls are older than
+    those before them, with ``duplicates`` some come twice under one messageId, with ``links`` there are visitors who
+    log in, and aliases.
     """
     words = Vocabulary(as_space(space))
     begin = instant_of(start)
