@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import unittest
@@ -14,8 +13,7 @@ import pytest
 
 from journeys.testing import JourneyTestCase, Scenario
 from tests.testing.spaces import shop
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.testing.test_plugin import environment
 
 
 class Case(JourneyTestCase):
@@ -145,10 +143,9 @@ def test_python_m_unittest(tmp_path: Path) -> None:
                     assert self.scenario.email.received("Cart Abandoned", to=ada).once
         """)
     )
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "PYTHONUTF8": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "unittest", "test_cart"],
-        cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False,
+        cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", timeout=60, check=False,
     )  # fmt: skip
     assert "Ran 2 tests" in done.stderr and "FAILED (failures=1)" in done.stderr
     assert "email received Cart Abandoned for ada: never, expected once" in done.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.examples.golden import EXAMPLES, NAMES
-from tests.testing.test_plugin import LOAD
+from tests.testing.test_plugin import LOAD, environment
 
 ROOT = EXAMPLES.parent
 
@@ -27,7 +26,7 @@ def test_their_journey_coverage_is_complete(tmp_path: Path) -> None:
     options = ("--journeys-cov-fail-under=100", f"--journeys-cov-report={tmp_path / 'cov'}", *spaces)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *LOAD, "-q", "-p", "no:cacheprovider", *options, *folders],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"},
+        cwd=ROOT, env=environment(),
         capture_output=True, encoding="utf-8", timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

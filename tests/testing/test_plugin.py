@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,16 @@ pytest_plugins = "pytester"
 INSTALLED = any(each.value == "_journeys_pytest" for each in importlib.metadata.entry_points(group="pytest11"))
 #: an environment that was made before the entry point was there does not load the plugin by itself
 LOAD = () if INSTALLED else ("-p", "_journeys_pytest")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Of a Python that takes this checkout, whatever its own environment was made for."""
+    paths = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    kept = {name: value for name, value in os.environ.items() if name != "JOURNEYS_UPDATE_GOLDEN"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1", **more}
+
 
 STORY = """
     from journeys.testing import Scenario
@@ -293,6 +304,6 @@ def test_workers_of_xdist_add_up(pytester: pytest.Pytester) -> None:
 def test_the_plugin_is_announced_to_pytest() -> None:
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["entry-points"]["pytest11"] == {"journeys": "_journeys_pytest"}
     assert "src/_journeys_pytest.py" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]

@@ -60,7 +60,7 @@ def test_a_space_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = Scenario(shop).evaluator._core.plan
     assert Scenario(shop).evaluator._core.plan is first
     assert Scenario([cart]).evaluator._core.plan is Scenario([cart]).evaluator._core.plan
-    assert Scenario(shop, destinations={"sms": Recorder()}).evaluator._core.plan is not first
+    assert Scenario(shop, destinations={"email": Recorder()}).evaluator._core.plan is first
     for number in range(_compiled.KEPT + 3):
         Scenario(attrs.evolve(cart, key=f"cart-{number}"))
     assert len(_compiled._cache) == _compiled.KEPT
@@ -345,7 +345,6 @@ def test_a_list_that_is_given_gets_batches() -> None:
     assert scenario.ads.received("ads").twice
 
 
-def test_a_destination_that_no_journey_names_may_be_given() -> None:
-    given = Recorder("sms")
-    scenario = Scenario([cart], destinations={"sms": given})
-    assert scenario.sms.received().never
+def test_a_destination_that_is_given_must_be_one_of_the_space() -> None:
+    with pytest.raises(ValueError, match="no destination is called 'emial': did you mean 'email'"):
+        Scenario(shop, destinations={"emial": Recorder()})

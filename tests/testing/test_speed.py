@@ -27,7 +27,7 @@ def story() -> None:
 def bare() -> None:
     """The same without a scenario."""
     destinations = Scenario(shop).destinations
-    evaluator = Rehearsal(compiled(shop, {}), destinations, ManualClock())
+    evaluator = Rehearsal(compiled(shop), destinations, ManualClock())
     for number in range(5):
         evaluator.track("ada", "Cart Modified", {"cart_id": "c1", "value": 80 + number})
         evaluator.page("ada", name="Home")

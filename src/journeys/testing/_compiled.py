@@ -10,7 +10,6 @@ import attrs
 
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
-from journeys.ports import ListDestination
 from journeys.runtime._core import Core, Request
 from journeys.runtime._publishing import Publisher
 from journeys.runtime.clocks import ManualClock
@@ -30,6 +29,8 @@ class Compiled:
         #: what the key of the cache names by its ids must not die
         self.kept = kept
         self.space = space
+        #: all of it that an evaluator looks at before it is opened
+        self.shell = attrs.evolve(space, journeys=(), audiences=(), computed_traits=())
         stubs = dict.fromkeys(space.destinations, _Nowhere())
         made = Evaluator(space, destinations=stubs, clock=ManualClock(0))
         self.plan = made._core.plan
@@ -48,7 +49,8 @@ class Rehearsal(Evaluator):
     def __init__(self, compiled: Compiled, destinations: Mapping[str, Any], clock: ManualClock) -> None:
         self._compiled = compiled
         self.manual = clock
-        super().__init__(compiled.space, destinations=destinations, clock=clock, worker="scenario")
+        super().__init__(compiled.shell, destinations=destinations, clock=clock, worker="scenario")
+        self.space = compiled.space
 
     def _drive(self, steps: Generator[Request, Any, Any]) -> Any:
         if hasattr(self, "_core"):
@@ -62,15 +64,14 @@ class Rehearsal(Evaluator):
 _cache: dict[object, Compiled] = {}
 
 
-def compiled(definition: Definition, given: Mapping[str, Any]) -> Compiled:
-    """The compiled space of a definition; ``given`` are destinations that it need not name."""
+def compiled(definition: Definition) -> Compiled:
+    """The compiled space of a definition."""
     if not isinstance(definition, (Space, Journey, str, Mapping)):
         definition = tuple(definition)
-    lists = tuple(sorted((key, isinstance(each, ListDestination)) for key, each in given.items()))
-    key = (_identity(definition), lists)
+    key = _identity(definition)
     found = _cache.get(key)
     if found is None:
-        found = Compiled(_complete(as_space(definition), dict(lists)), definition)
+        found = Compiled(_complete(as_space(definition)), definition)
         if len(_cache) >= KEPT:
             del _cache[next(iter(_cache))]
         _cache[key] = found
@@ -85,12 +86,11 @@ def _identity(definition: Any) -> object:
     return tuple(map(id, definition)) if isinstance(definition, tuple) else id(definition)
 
 
-def _complete(space: Space, given: Mapping[str, bool]) -> Space:
+def _complete(space: Space) -> Space:
     """Journeys alone define no destinations: each that they name gets a definition."""
-    named = {**given, **destinations_of(space)}
     missing = {
         key: DestinationDefinition("record", list=is_list)
-        for key, is_list in named.items()
+        for key, is_list in destinations_of(space).items()
         if key not in space.destinations
     }
     return attrs.evolve(space, destinations={**space.destinations, **missing}) if missing else space

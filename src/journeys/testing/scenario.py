@@ -43,12 +43,14 @@ class Scenario:
         destinations: Mapping[str, Any] | None = None,
     ) -> None:
         given = dict(destinations or {})
-        self._compiled = compiled(space, given)
+        self._compiled = compiled(space)
         self.space = self._compiled.space
         self.destinations: dict[str, Recorder] = {
             key: Recorder(key, self, list=each.list, passes_to=given.get(key))
             for key, each in self.space.destinations.items()
         }
+        for key in given:
+            self.destination(key)  # it must be there
         self.evaluator = Rehearsal(self._compiled, self.destinations, ManualClock(start))
         self.clock = StoryClock(self.evaluator)
         self._people: dict[tuple[str, str], User] = {}
