@@ -79,8 +79,9 @@ _NOT_ERASED = "NOT EXISTS (SELECT 1 FROM erased WHERE erased.hash = c.hash)"
 class PostgresStatements(Statements):
     """What is PostgreSQL's own.
 
-    A commit takes, in this order, the fence, the rows of its id keys in their order, those that it makes in their
-    order, and last the counters: whoever waits holds nothing that the one before it still wants.
+    A commit takes, in this order, the fence, the rows of its id keys in their order, those that it makes, and last the
+    counters. Commits that make the same profiles can still wait for each other: PostgreSQL then ends one of them, which
+    is a ``Conflict`` like any other, and the batch is tried again.
     """
 
     begin = "BEGIN"
