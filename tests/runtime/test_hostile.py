@@ -232,9 +232,10 @@ def test_anything_as_a_call(weird: str) -> None:
     """O5"""
     evaluator = opened()
     before = snapshot(evaluator)
-    answer, took = quickly(lambda: evaluator.feed(WEIRD[weird]()))
+    value = WEIRD[weird]()  # made first: it is the answer that is timed
+    answer, took = quickly(lambda: evaluator.feed(value))
     assert answer.status == "rejected"
-    assert took < LIMIT * 3  # made three times, too
+    assert took < LIMIT
     assert snapshot(evaluator) == before
     (answer,) = evaluator.feed_many([WEIRD[weird]()])
     assert answer.status == "rejected"
