@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from journeys._time import Duration, format_instant, parse_instant
 from journeys.codec import load_space
@@ -42,6 +43,12 @@ def instant(when: str = "0", start: str = START) -> int:
 def at(when: str = "0", start: str = START) -> str:
     """The same as text."""
     return format_instant(instant(when, start))
+
+
+def property_test(examples: int) -> Any:
+    """A property of random cases, each made from a seed: a failure names it, for it does not shrink."""
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    return lambda test: settings(max_examples=examples, phases=phases)(given(seed=st.integers(0, 10**9))(test))
 
 
 # calls

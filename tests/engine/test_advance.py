@@ -200,6 +200,13 @@ def test_advance_keeps_the_allowed_lateness() -> None:
     assert done.story("branch") == ["PT2H branch hold timeout"]
 
 
+def test_an_input_at_the_very_watermark_is_applied_before_the_deadlines_of_that_instant() -> None:
+    """T8, T6"""
+    document = space(journey(HOLD), **LATENESS)
+    done = run(document, [track("Start"), track("Order", "PT2H"), Advance("PT3H")], until="PT9H")
+    assert done.story("branch") == ["PT2H branch hold bought"]
+
+
 def test_without_lateness_an_input_is_applied_when_it_comes() -> None:
     """T8: the default is 0."""
     document = space(journey({"hold": hold("P1D", branch("a", "A"), branch("b", "B"))}))
@@ -330,6 +337,32 @@ def test_a_deadline_does_its_own_step_first() -> None:
     )
     done = run(document, [track("Start")])
     assert [record["journey"] for record in done.records("sent")] == ["a", "b"]
+
+
+def test_what_a_deadline_brings_about_comes_before_the_next_deadline_of_that_instant() -> None:
+    """O3, T6: three instances are due at one instant; the condition of the last comes up with that of the first."""
+    lapsed = every(did("Start"), negated(did("Start", within="PT1H")))
+    document = space(
+        journey({"wait": wait(lapsed, "mail"), "mail": send()}, key="a"),
+        journey({"wait": delay("PT1H", "mail"), "mail": send()}, key="b"),
+        journey({"wait": wait(lapsed, "mail"), "mail": send()}, key="c"),
+    )
+    done = run(document, [track("Start")])
+    assert [record["journey"] for record in done.records("sent")] == ["a", "c", "b"]
+
+
+def test_waits_of_one_instance_come_in_the_order_of_their_step_keys() -> None:
+    """O2 (5), T6: then of their branches, whatever came to wait first."""
+    steps = {
+        "fork": branches(("one", ALWAYS, "z"), ("two", ALWAYS, "y")),
+        "z": wait(did("Go"), "a"),
+        "y": branches(("first", did("Go"), "b"), ("second", did("Go"), "c")),
+        "a": send(),
+        "b": send(),
+        "c": send(),
+    }
+    done = run(space(journey(steps)), [track("Start"), track("Go", "PT1H")])
+    assert [record["step"] for record in done.records("sent")] == ["b", "c", "a"]
 
 
 def test_a_runaway_journey_fails_alone() -> None:

@@ -10,11 +10,11 @@ import pytest
 from journeys.codec import load_space
 from journeys.engine._effects import Effects
 from journeys.engine._encode import VERSION, bind, decode_state, encode_state
-from journeys.engine._state import ProfileState
+from journeys.engine._state import ENDED, LIVE, ProfileState
 from journeys.errors import NewerState
 from journeys.plan.compile import compile_space
 from journeys.runtime._processor import Processor
-from tests.support import ad, branch, branches, delay, did, hold, identify, journey, negated, space, track, trait
+from tests.support import ad, branch, branches, delay, did, hold, identify, journey, negated, send, space, track, trait
 
 DOCUMENT = space(
     journey(
@@ -28,6 +28,7 @@ DOCUMENT = space(
     ),
     journey(key="v1", entry=negated(did("Order", within="P1D")), exit_after="PT3H", reentry_after="PT1H"),
     journey(key="over", entry=trait("x", "exists")),
+    journey({"mail": send()}, key="done", goal={"event": "Goal"}),
     audiences=[{"key": "aud", "condition": did("Cart", within="PT1H"), "destinations": ["email"]}],
     computed_traits=[{"key": "list", "type": "unique_list", "event": "Cart", "property": "n"}],
     settings={"max_live_instances": 2},
@@ -76,6 +77,7 @@ def shape(profile: ProfileState) -> Any:
 def test_everything_comes_back() -> None:
     """I4"""
     processor, profile = rich()
+    assert {each.status for each in profile.instances} == {LIVE, ENDED}
     assert profile.instances and profile.entries and profile.blocked and profile.lists and profile.outputs
     again = decode_state(encode_state(profile), processor.plan)
     assert shape(again) == shape(profile)

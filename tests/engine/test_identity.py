@@ -114,13 +114,13 @@ def test_a_shared_device_links_nothing() -> None:
     calls = [
         track("Start", "0", "u1", anon="a1"),
         track("Start", "PT1H", "u2", anon="a1"),
-        track("Start", "PT2H", None, anon="a1"),
+        identify("PT2H", None, anon="a1", whose="u1"),
     ]
     done = run(space(journey(WAIT)), calls, until="PT3H")
-    assert [(record["profile"], record["at"]) for record in done.records("entered")] == [
-        ("u1", at()),
-        ("u2", at("PT1H")),
-    ]
+    entered = [(record["profile"], record["at"]) for record in done.records("entered")]
+    assert entered == [("u1", at()), ("u2", at("PT1H"))]
+    assert profile_of(done, "u:u1").traits == {"whose": "u1"}
+    assert profile_of(done, "u:u2").traits == {}
 
 
 def test_an_alias_of_a_known_user() -> None:

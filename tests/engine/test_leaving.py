@@ -162,8 +162,8 @@ def test_the_default_age_is_365_days() -> None:
 
 def test_a_completed_instance_does_not_expire() -> None:
     """X4, S10"""
-    document = space(journey({"a": send()}, entry=PRO, max_age="P1D"))
-    assert story(document, [identify("0", plan="pro")], "P9D")[-1] == "0 completed"
+    document = space(journey({"a": ad(remove_after="P3D")}, entry=PRO, max_age="P1D"))
+    assert story(document, [identify("0", plan="pro")], "P9D")[-2:] == ["0 completed", "P3D list_removed a"]
 
 
 # S10

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeys._time import format_instant, parse_instant
@@ -25,20 +25,13 @@ from journeys.runtime.stores.sqlite import SQLiteStore
 from tests.reference.clock import parse_duration, plus
 from tests.reference.compare import Case, case, difference
 from tests.reference.generate import KINDS, Kind, random_advances, random_calls, random_space, random_until
-from tests.support import Json, advance, counters_of, run, space, trace_of, track
+from tests.support import Json, advance, counters_of, property_test, run, space, trace_of, track
 
 SEEDS = 150
 SOAK = 3000
 
 randoms = st.randoms(use_true_random=False)
 kinds = st.sampled_from(KINDS)
-seeds = st.integers(0, 10**9)
-
-
-def property_test(examples: int) -> Any:
-    """A property of random cases; a seed does not shrink."""
-    phases = (Phase.explicit, Phase.reuse, Phase.generate)
-    return lambda test: settings(max_examples=examples, deadline=None, phases=phases)(given(seeds)(test))
 
 
 def sizes(total: int, rng: Any) -> Iterator[int]:

@@ -69,7 +69,9 @@ MUTANTS = [
         "instant = _add_months(instant + self.micros, self.months) - self.micros\n"
         "        return min(max(instant + self.micros",
     ),
-    Mutant("24:00 is an instant", "T1", TIME, '.startswith("24")', '.startswith("25")'),
+    Mutant(
+        "a week date is an instant here and none there", "T1", CALLS, 'value[7:11:3] == "-T"', 'value[10:11] == "T"'
+    ),
     Mutant(
         "a local time at arrival is tomorrow",
         "S2",
@@ -405,18 +407,11 @@ MUTANTS = [
         "duplicates are accepted", "O2", ADVANCE, "(message_id in marks or profile.history) and", "profile.history and"
     ),
     Mutant(
-        "nothing moves after an entry",
+        "waits come in the order of arrival",
         "O2",
         ADVANCE,
-        "                self._conditions(route)  # O2 (7)",
-        "                pass",
-    ),
-    Mutant(
-        "a condition is asked once only",
-        "O2",
-        ADVANCE,
-        "                    moved |= self._conditions_of(instance)",
-        "                    self._conditions_of(instance)",
+        "        waits.sort(key=lambda wait: wait.rank)\n        moved = False",
+        "        moved = False",
     ),
     Mutant(
         "conditions ignore time",
@@ -482,11 +477,11 @@ MUTANTS = [
         '        document["B"] = ()\n',
     ),
     Mutant(
-        "the crowd forgets a deadline",
+        "of one instant the last of a crowd comes first",
         "T6",
         CROWD,
-        "while heap and heap[0][2].due != heap[0][0]:",
-        "while heap and heap[0][2].due > heap[0][0] + 1:",
+        "(instance.due, instance.order, instance)",
+        "(instance.due, -instance.order, instance)",
     ),
     Mutant("the crowd counts the dead", "E9", STATE, "            self.crowd.live -= 1\n", "            pass\n"),
     # the runtime
@@ -555,14 +550,6 @@ MUTANTS = [
     ),
     Mutant(
         "sqlite: counters are set, not added to", "O5", SQLITE, "n = n + excluded.n", "n = excluded.n", area="stores"
-    ),
-    Mutant(
-        "sql: the watermark goes back",
-        "T5",
-        STATEMENTS,
-        "UPDATE meta SET watermark = ? WHERE watermark < ?",
-        "UPDATE meta SET watermark = ? WHERE -2 < ?",
-        area="stores",
     ),
     Mutant(
         "sql: the second of an order goes too",

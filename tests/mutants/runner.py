@@ -22,6 +22,9 @@ from tests.mutants.catalogue import CONTROLS, MUTANTS, Mutant
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "journeys"
 
+#: seconds that one test, and all of them, may take before the mutant is taken to hang
+ONE_TEST, ALL_TESTS = 60, 600
+
 #: what is asked, the quickest first: it stops at the first test that fails
 TESTS = {
     "engine": [
@@ -44,7 +47,13 @@ TESTS = {
         "tests/plan/test_conditions.py",
         "tests/engine/test_same_answer.py",
     ],
-    "stores": ["tests/runtime/stores/test_sqlite.py", "tests/runtime/stores/test_conformance.py", "-k", "not Postgres"],
+    "stores": [
+        "tests/runtime/test_core.py",
+        "tests/runtime/stores/test_sqlite.py",
+        "tests/runtime/stores/test_conformance.py",
+        "-k",
+        "not Postgres",
+    ],
     "delivery": ["tests/runtime/delivery"],
 }
 
@@ -71,22 +80,32 @@ def judge(mutant: Mutant) -> Verdict:
         shutil.copytree(SOURCE, folder / "journeys", ignore=shutil.ignore_patterns("__pycache__"))
         target = folder / "journeys" / mutant.file
         target.write_text(mutant.applied_to(target.read_text(encoding="utf-8")), encoding="utf-8")
-        asked = subprocess.run(
-            [
-                sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider",
-                "-o", f"pythonpath={folder} {ROOT}", "--timeout=120", *TESTS[mutant.area],
-            ],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
-                "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
-            },
-            capture_output=True,
-            text=True,
-        )  # fmt: skip
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+        }
+        options = [
+            "-x",
+            "-q",
+            "--no-header",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            f"--timeout={ONE_TEST}",
+            "--timeout-method=thread",
+        ]
+        command = [sys.executable, "-m", "pytest", *options, "-o", f"pythonpath={folder} {ROOT}", *TESTS[mutant.area]]
+        try:
+            asked = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=ALL_TESTS
+            )
+        except subprocess.TimeoutExpired:
+            return Verdict(mutant, True, "tests that do not end", time.monotonic() - begin)
     failed = [line for line in asked.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     by = failed[0].split(" ", 1)[1].split(" - ")[0] if failed else f"exit code {asked.returncode}"
+    if not failed and "Timeout" in asked.stdout + asked.stderr:
+        failed, by = ["timeout"], "a test that does not end"
     # 1: tests failed; 2: not even collected, which a plan that cannot be compiled may bring about
     return Verdict(mutant, asked.returncode in (1, 2) and bool(failed), by, time.monotonic() - begin)
 

@@ -181,17 +181,19 @@ def test_an_absent_computed_trait_is_absent() -> None:
     assert run(document, [track("Start")]).story("branch") == ["0 branch split true"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
-    st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30), min_size=1, max_size=8),
-    st.randoms(use_true_random=False),
+    st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30), min_size=1, max_size=8)
 )
-def test_a_sum_depends_on_no_order(values: list[Any], rng: Any) -> None:
+def test_a_sum_depends_on_no_order(values: list[Any]) -> None:
     """P5: it is the exact sum, rounded once; so any re-ordering, and a window, give the same."""
-    shuffled = list(values)
-    rng.shuffle(shuffled)
     found = computed("sum", values)
-    assert found == computed("sum", shuffled) == computed("sum", values, within="P9D")
+    assert (
+        found
+        == computed("sum", values[::-1])
+        == computed("sum", sorted(values))
+        == computed("sum", values, within="P9D")
+    )
     if all(type(value) is int for value in values):
         assert found == sum(values)
     elif found is not ABSENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tests.support import (
     instant,
     journey,
     negated,
+    property_test,
     run,
     send,
     space,
@@ -354,20 +356,23 @@ def funnel(first: Any = "F", then: Any = "G", **fields: Any) -> Json:
     }
 
 
-def test_a_funnel() -> None:
-    """C8: G follows strictly later."""
-    assert not Known(funnel(), [track("F")]).holds("0")
-    assert not Known(funnel(), [track("F"), track("G")]).holds("0")
-    assert not Known(funnel(), [track("G"), track("F", "PT1H")]).holds("PT1H")
-    assert Known(funnel(), [track("F"), track("G", "0+1")]).holds("PT1H")
+@pytest.mark.parametrize("fields", [{}, {"within": "P9D"}, {"then_within": "P9D"}])
+def test_a_funnel(fields: Json) -> None:
+    """C8: G follows strictly later; the same however it is remembered."""
+    assert not Known(funnel(**fields), [track("F")]).holds("0")
+    assert not Known(funnel(**fields), [track("F"), track("G")]).holds("0")
+    assert not Known(funnel(**fields), [track("G"), track("F", "PT1H")]).holds("PT1H")
+    assert Known(funnel(**fields), [track("F"), track("G", "0+1")]).holds("PT1H")
 
 
-def test_a_funnel_that_is_not_followed() -> None:
+@pytest.mark.parametrize("fields", [{}, {"within": "P9D"}])
+def test_a_funnel_that_is_not_followed(fields: Json) -> None:
     """C8: true from F on while none has come."""
-    open_ = funnel(performed=False)
+    open_ = funnel(performed=False, **fields)
     assert not Known(open_).holds("0")
     assert Known(open_, [track("F")]).holds("0")
     assert not Known(open_, [track("F"), track("G", "0+1")]).holds("PT1H")
+    assert Known(open_, [track("F"), track("G")]).holds("PT1H")
     assert Known(open_, [track("F"), track("G", "PT1H"), track("F", "PT1H")]).holds("PT1H")
 
 
@@ -442,11 +447,10 @@ def random_check(rng: Any, kind: str | None) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "event", "funnel", "trait"])
-@settings(max_examples=25, deadline=None)
-@given(rng=st.randoms(use_true_random=False))
-def test_conditions_against_the_whole_history(kind: str | None, rng: Any) -> None:
+@property_test(25)
+def test_conditions_against_the_whole_history(kind: str | None, seed: int) -> None:
     """C1, C3, C5 to C10: also at the flips, a microsecond before and after; ``until`` never misses one."""
-    random_check(rng, kind)
+    random_check(random.Random(seed), kind)
 
 
 @pytest.mark.soak
@@ -499,11 +503,10 @@ def same_values(a: Any, b: Any) -> bool:
     return a is b or (a is not MISSING and b is not MISSING and equal(a, b))
 
 
-@settings(max_examples=40, deadline=None)
-@given(rng=st.randoms(use_true_random=False))
-def test_computed_traits_against_the_whole_history(rng: Any) -> None:
+@property_test(40)
+def test_computed_traits_against_the_whole_history(seed: int) -> None:
     """P5: exact at every instant, and ``until`` misses no change."""
-    computed_check(rng)
+    computed_check(random.Random(seed))
 
 
 @pytest.mark.soak

@@ -155,3 +155,16 @@ def test_erased_profiles_are_rejected(failing: Failing) -> None:
             assert made.feed(call).reason == "erased"
         assert made.lift("u1")
         assert made.feed(track("Start", "PT2H", n=1)).status == "accepted"
+
+
+@pytest.mark.parametrize("where", ["memory:", "sqlite:///"])
+def test_a_store_never_lets_the_watermark_go_back(where: str, tmp_path: Path) -> None:
+    """T5: also if somebody commits an earlier one."""
+    from journeys.ports import ChangeSet
+    from journeys.runtime.stores import open_store
+
+    store = open_store(where if where == "memory:" else f"{where}{tmp_path}/a.db")
+    for given, expected in ((5, 5), (3, 5), (0, 5), (7, 7)):
+        store.commit(ChangeSet(watermark=given))
+        assert store.watermark() == expected
+    store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -231,20 +231,13 @@ def content_of(call: Mapping[str, Any], kind: str, limit: int = MAX_CALL) -> tup
 
 def _copied(value: Any, path: str, depth: int) -> tuple[Any, int]:
     """A deep copy of a JSON value and the amount of text in it."""
-    kind = type(value)
-    if value is None or kind is bool:
-        return value, 1
-    if kind is int and -_MAX_INT < value < _MAX_INT:
-        return value, 1
-    if kind is float and math.isfinite(value):
-        return value, 1
-    if kind is str and _is_unicode(value):
-        return value, len(value)
+    size = _scalar_size(value)
+    if size:
+        return value, size
     if depth > MAX_DEPTH:
         raise InvalidCall("too_deep", f"{path[:80]} is nested more than {MAX_DEPTH} deep")
     if isinstance(value, (list, tuple)):
-        items = [_copied(item, f"{path}[]", depth + 1) for item in value]
-        return [item for item, _ in items], sum((size for _, size in items), len(items))
+        return _copied_list(value, f"{path}[]", depth + 1)
     if isinstance(value, Mapping):
         if not all(type(key) is str and _is_unicode(key) for key in value):
             raise InvalidCall("wrong_value", f"{path[:80]}: the names in an object must be text")
@@ -254,6 +247,32 @@ def _copied(value: Any, path: str, depth: int) -> tuple[Any, int]:
     if isinstance(value, datetime):
         raise InvalidCall("wrong_value", f"{path[:80]}: write a datetime as ISO 8601 text")
     raise InvalidCall("wrong_value", f"{path[:80]} must be a finite JSON value, got {_short(value)}")
+
+
+def _copied_list(values: Sequence[Any], path: str, depth: int) -> tuple[list[Any], int]:
+    copies = []
+    total = len(values)
+    for value in values:
+        size = _scalar_size(value)
+        if size:
+            copies.append(value)
+        else:
+            copy, size = _copied(value, path, depth)
+            copies.append(copy)
+        total += size
+    return copies, total
+
+
+def _scalar_size(value: Any) -> int:
+    """The amount of text in a value that is no list and no object; 0 if it is one, or no JSON value."""
+    kind = type(value)
+    if kind is int:
+        return 1 if -_MAX_INT < value < _MAX_INT else 0
+    if kind is str:
+        return (len(value) or 1) if _is_unicode(value) else 0
+    if kind is float:
+        return 1 if math.isfinite(value) else 0
+    return 1 if value is None or kind is bool else 0
 
 
 def _is_unicode(text: str) -> bool:

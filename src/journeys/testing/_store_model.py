@@ -104,10 +104,10 @@ class StoreModel:
             self.profiles[change.key] = _Profile(change.state, change.expected, change.due, change.live)
 
     def _link(self, new: Mapping[str, str]) -> None:
-        if {*new, *new.values()} & self.erased or new.keys() & self.profiles.keys():
-            raise Conflict("linked")
         before = dict(self.links)
         steps = {key: self.end(target) for key, target in new.items() if self.end(target) != key}
+        if {*new, *new.values()} & self.erased or steps.keys() & self.profiles.keys():
+            raise Conflict("linked")
         self.links |= steps
         for key in steps:
             if key in before and self.end(before[key]) != self.end(key):

@@ -154,15 +154,22 @@ class StoreConformance:
 
     def test_who_slept_through_an_erasure_cannot_write(self, store: Store) -> None:
         """A profile that is made again has versions that the erased one never had."""
-        store.commit(ChangeSet(states=[state("u:1")]))
-        slept = store.load(["u:1"]).profiles["u:1"].version
-        store.erase("u:1", shown_ids=["1"])
-        store.lift("u:1")
-        for _ in range(slept + 2):
+
+        def work() -> int:
             loaded = store.load(["u:1"]).profiles.get("u:1")
             store.commit(ChangeSet(states=[state("u:1", loaded.version if loaded else 0)]))
+            return store.load(["u:1"]).profiles["u:1"].version
+
+        slept = [work() for _ in range(3)]
+        store.commit(ChangeSet(states=[state("u:1", slept[-1], None)]))
+        slept += [work() for _ in range(5)]
+        store.erase("u:1", shown_ids=["1"])
+        store.lift("u:1")
+        for _ in range(10):
+            slept.append(work())
+            assert slept == sorted(set(slept))
             with pytest.raises(Conflict):
-                store.commit(ChangeSet(states=[state("u:1", slept)]))
+                store.commit(ChangeSet(states=[state("u:1", slept[-2])]))
 
     def test_who_loaded_before_an_erasure_cannot_bring_the_profile_back(self, store: Store) -> None:
         """Neither by making it nor by linking its id."""
@@ -447,6 +454,18 @@ class StoreConformance:
         (letter,) = store.dead_letters()
         assert (letter.delivery.attempt, letter.at) == (2, 51)
         assert letter.error.startswith("no") and letter.error.endswith("!")
+
+    def test_what_follows_a_retry_is_put_off_with_it(self, store: Store) -> None:
+        """So that a destination that is down costs nothing until then; afterwards it comes after what is new."""
+        store.commit(ChangeSet(deliveries=[delivery(n, order_key="one") for n in (1, 2)]))
+        store.claim_deliveries(0, 9, worker="w", lease=5)
+        store.settle([Settled(delivery_id="d000001", outcome="retry", at=0, retry_at=50)], worker="w")
+        store.commit(ChangeSet(deliveries=[delivery(3)]))
+        store.claim_deliveries(50, 9, worker="w", lease=5)
+        store.settle([Settled(delivery_id=f"d{n:06}", outcome="done", at=50) for n in (1, 3)], worker="w")
+        assert store.next_delivery() == 50
+        store.commit(ChangeSet(deliveries=[delivery(4)]))
+        assert [each.id for each in store.claim_deliveries(50, 1, worker="w", lease=5)] == ["d000004"]
 
     def test_a_lease_that_passed_on_is_left_alone(self, store: Store) -> None:
         """A worker that comes back late settles nothing of another's."""

@@ -114,22 +114,27 @@ class Operations:
     def commit(self, changes: ChangeSet) -> Steps[None]:
         """``Store.commit``"""
         sql = self.sql
-        checked, expected = self._checked(changes)
-        locks = [*sql.fence(exclusive=changes.watermark is not None), *sql.lock_ids(changes)]
-        rest = self._rest(changes)
-        answers = yield [*locks, Ask(sql.meta), *checked, *(() if changes.links else rest)]
-        [(schema, watermark, _)], *counts = answers[len(locks) :]
+        moves = yield from self._moves_watermark(changes)
+        made, checked, expected = self._checked(changes)
+        rest = [*self._rest(changes)]
+        if moves:
+            rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
+        before: list[Statement] = [*sql.fence(exclusive=moves), Ask(sql.meta), *made]
+        locked: list[Statement] = [*before, *sql.lock_ids(changes)]
+        answers = yield [*locked, *checked, *(() if changes.links else rest)]
+        [(schema, watermark, _)] = answers[len(before) - len(made) - 1]
         self._check_schema(schema)
         if changes.read_watermark is not None and watermark > changes.read_watermark:
             raise Conflict("the watermark has moved")
-        _expect(expected, counts[: len(checked)])
+        counts = [*answers[len(before) - len(made) : len(before)], *answers[len(locked) : len(locked) + len(checked)]]
+        _expect(expected, counts)
         if changes.links:
             yield from self._link(changes.links)
             if rest:
                 yield rest
 
-    def _checked(self, changes: ChangeSet) -> tuple[Sequence[Bulk], int]:
-        """Statements for what must be as the worker has seen it, and how many rows they touch if it is."""
+    def _checked(self, changes: ChangeSet) -> tuple[Sequence[Bulk], Sequence[Bulk], int]:
+        """What makes rows, what changes rows, and how many they touch if all is as the worker has seen it."""
         sql = self.sql
         gone: list[tuple[Any, ...]] = []
         changed: list[tuple[Any, ...]] = []
@@ -141,15 +146,16 @@ class Operations:
                 changed.append((each.state, each.due, each.live, each.key, each.expected))
             else:
                 created.append((each.key, each.state, each.due, each.live, keyed_hash(self.secret, each.key)))
+        made = Bulk(sql.created, [*created, *sql.room_for(changes.links)])
         bulks = (
             Bulk(sql.gone, gone),
             Bulk(sql.changed, changed),
-            *(Bulk(each, created) for each in sql.created),
+            Bulk(sql.revived, created if sql.revived else ()),
             Bulk(sql.applied, [(arrival,) for arrival in sorted(changes.applied)]),
             Bulk(sql.wait, [_wait_row(each) for each in changes.waiting]),
         )
         expected = len(changes.states) + len(changes.applied) + len(changes.waiting)
-        return [bulk for bulk in bulks if bulk.rows], expected
+        return [made] if made.rows else [], [bulk for bulk in bulks if bulk.rows], expected
 
     def _rest(self, changes: ChangeSet) -> Sequence[Statement]:
         """What only adds. The counters come late, because whoever adds to one holds it until the end."""
@@ -160,10 +166,16 @@ class Operations:
             Bulk(sql.count, sorted(changes.counters.items())),
             Bulk(sql.note, sorted(changes.notes.items())),
         )
-        rest: list[Statement] = [bulk for bulk in bulks if bulk.rows]
-        if changes.watermark is not None:
-            rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
-        return rest
+        return [bulk for bulk in bulks if bulk.rows]
+
+    def _moves_watermark(self, changes: ChangeSet) -> Steps[bool]:
+        """Whether it may move: it has never been less than what was read of it at any time."""
+        if changes.watermark is None:
+            return False
+        at_least = changes.read_watermark
+        if at_least is None:
+            [[(_, at_least, _)]] = yield [Ask(self.sql.meta)]
+        return changes.watermark > at_least
 
     def _link(self, links: Mapping[str, str]) -> Steps[None]:
         sql = self.sql
@@ -172,17 +184,17 @@ class Operations:
             Ask(sql.look, (sql.listed(named),)),
             Ask(sql.erased, (sql.listed(keyed_hash(self.secret, each) for each in named),)),
         ]
-        if erased or any(is_profile and key in links for key, _, is_profile in rows):
-            raise Conflict("an id was erased, or came to a profile of its own, before it was linked")
-        stored = {key: leads_to for key, leads_to, _ in rows if leads_to is not None}
+        if erased:
+            raise Conflict("an id was erased before it was linked")
+        stored = {key: leads_to for key, leads_to in rows if leads_to is not None}
         ends = sorted(followed(links, stored).items())
         linked = [(key, end, stored.get(key, "")) for key, end in ends if stored.get(key) != end]
         if linked:
-            *counts, _ = yield [
-                *(Bulk(each, linked) for each in sql.link),
+            count, _ = yield [
+                Bulk(sql.link, linked),
                 Bulk(sql.collapse, [(end, key) for key, end, _ in linked]),
             ]
-            _expect(len(linked), counts)
+            _expect(len(linked), [count])
 
     def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Steps[Sequence[str]]:
         """``Store.claim_due``"""
@@ -306,7 +318,7 @@ class Operations:
             Ask(sql.look, (sql.listed([profile_key]),)),
         ]
         self._check_schema(schema)
-        keys = {profile_key, *(leads_to for _, leads_to, _ in rows if leads_to is not None)}
+        keys = {profile_key, *(leads_to for _, leads_to in rows if leads_to is not None)}
         new = keys
         while new:
             (rows,) = yield [Ask(sql.led, (sql.listed(new), sql.listed(new)))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
+from typing import Any
 
 from journeys.ports import ChangeSet
 from journeys.runtime.stores._statements import DELIVERY, RECORD, Ask, Statements
@@ -72,16 +73,15 @@ def _rows(**types: str) -> str:
 
 
 _CREATED = _rows(key="text", state="bytea", due="bigint", live="bigint", hash="text")
-_LINKED = _rows(key="text", leads_to="text", was="text")
 _NOT_ERASED = "NOT EXISTS (SELECT 1 FROM erased WHERE erased.hash = c.hash)"
 
 
 class PostgresStatements(Statements):
     """What is PostgreSQL's own.
 
-    A commit takes, in this order, the fence, the rows of its id keys in their order, those that it makes, and last the
-    counters. Commits that make the same profiles can still wait for each other: PostgreSQL then ends one of them, which
-    is a ``Conflict`` like any other, and the batch is tried again.
+    A commit takes, in this order: the fence; the rows that it makes, in the order of their keys; the rows that were
+    there, in the same order; the counters. While it makes rows it may have to wait for any other commit, but only for
+    its rows wait those that make some too; later it waits for those alone that are as far. So no circle closes.
     """
 
     begin = "BEGIN"
@@ -100,20 +100,20 @@ class PostgresStatements(Statements):
         f" FROM {_rows(state='bytea', due='bigint', live='bigint', key='text', expected='bigint')}"
         f" WHERE {_THIS_ID} AND ids.version = c.expected AND ids.state IS NOT NULL"
     )
-    # an upsert would lock whatever row it meets, also one that was made after the rows were locked in their order
     created = (
-        "UPDATE ids SET state = c.state, due = c.due, live = c.live, version = version + 1"
-        f" FROM {_CREATED} WHERE {_THIS_ID} AND ids.state IS NULL AND ids.leads_to IS NULL AND {_NOT_ERASED}",
-        "INSERT INTO ids (digest, key, state, due, live, version)"
+        "WITH made AS (INSERT INTO ids (digest, key, state, due, live, version)"
         f" SELECT {_DIGEST.format('c.key')}, c.key, c.state, c.due, c.live, 1 + (SELECT floor FROM meta)"
-        f" FROM {_CREATED} WHERE {_NOT_ERASED} ON CONFLICT DO NOTHING",
+        f" FROM {_CREATED} WHERE {_NOT_ERASED} ORDER BY c.key ON CONFLICT DO NOTHING RETURNING state)"
+        " SELECT 1 FROM made WHERE state IS NOT NULL"
+    )
+    revived = (
+        "UPDATE ids SET state = c.state, due = c.due, live = c.live, version = version + 1"
+        f" FROM {_CREATED} WHERE {_THIS_ID} AND ids.state IS NULL AND ids.leads_to IS NULL"
+        f" AND c.state IS NOT NULL AND {_NOT_ERASED}"
     )
     link = (
-        f"UPDATE ids SET leads_to = c.leads_to FROM {_LINKED}"
-        f" WHERE {_THIS_ID} AND ids.state IS NULL AND coalesce(ids.leads_to, '') = c.was",
-        "INSERT INTO ids (digest, key, leads_to, live, version)"
-        f" SELECT {_DIGEST.format('c.key')}, c.key, c.leads_to, 0, (SELECT floor FROM meta)"
-        f" FROM {_LINKED} WHERE c.was = '' ON CONFLICT DO NOTHING",
+        f"UPDATE ids SET leads_to = c.leads_to FROM {_rows(key='text', leads_to='text', was='text')}"
+        f" WHERE {_THIS_ID} AND ids.state IS NULL AND coalesce(ids.leads_to, '') = c.was"
     )
     collapse = (
         f"UPDATE ids SET leads_to = c.leads_to FROM {_rows(leads_to='text', was='text')} WHERE ids.leads_to = c.was"
@@ -202,6 +202,10 @@ class PostgresStatements(Statements):
     def fence(self, *, exclusive: bool) -> Sequence[Ask]:
         """A lock of the schema that no table holds: it leaves no trace of itself, and is shared without waiting."""
         return [Ask(self.exclude if exclusive else self.share, (self._fence,))]
+
+    def room_for(self, id_keys: Iterable[str]) -> Sequence[tuple[Any, ...]]:
+        """Rows without a profile."""
+        return [(id_key, None, None, 0, "") for id_key in id_keys]
 
     def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:
         """Locks in the order of the keys, so that two commits never wait for each other."""

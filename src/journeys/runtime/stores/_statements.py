@@ -75,9 +75,9 @@ class Statements:
     # for each row; the parameters are named in the comments
     gone: str  # key, expected
     changed: str  # state, due, live, key, expected
-    # of several statements for the same rows, each row is touched by one
-    created: Sequence[str]  # key, state, due, live, hash
-    link: Sequence[str]  # key, leads_to, was
+    created: str  # key, state, due, live, hash
+    revived: str = ""  # the same rows, if ``created`` leaves those alone whose profile is gone
+    link: str  # key, leads_to, was
     collapse: str  # leads_to, was
     deliver: str  # the fields of Delivery
     record: str  # the fields of TraceRow
@@ -111,7 +111,7 @@ class Statements:
         self.raise_floor = "UPDATE meta SET floor = ? WHERE floor < ?"
 
         self.find = f"SELECT key, leads_to, state, version FROM ids WHERE {key_among}"
-        self.look = f"SELECT key, leads_to, state IS NOT NULL FROM ids WHERE {key_among}"
+        self.look = f"SELECT key, leads_to FROM ids WHERE {key_among}"
         self.erased = f"SELECT hash FROM erased WHERE hash {among}"
         self.next_due = "SELECT min(due) FROM ids WHERE due IS NOT NULL"
         self.claim_due = (
@@ -173,10 +173,14 @@ class Statements:
         """The parameter that ``among`` compares with."""
         raise NotImplementedError
 
-    # locks that a unit of work takes before anything else; a database with one writer needs none
+    # what keeps units of work apart; a database with one writer needs none of it
 
     def fence(self, *, exclusive: bool) -> Sequence[Ask]:
         """Shared: the watermark and what is erased stand still. Exclusive: alone with them."""
+        return ()
+
+    def room_for(self, id_keys: Iterable[str]) -> Sequence[tuple[Any, ...]]:
+        """Empty rows for those of the id keys that have none, to be made with the profiles that are."""
         return ()
 
     def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:

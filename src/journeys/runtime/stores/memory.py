@@ -127,12 +127,14 @@ class MemoryStore:
             raise Conflict("an input that waits was changed meanwhile")
 
     def _checked_links(self, changes: ChangeSet) -> dict[str, str]:
-        remain = {each.key: each.state is not None for each in changes.states}
-        for id_key, target in changes.links.items():
-            if remain.get(id_key, id_key in self._profiles) or self._is_erased(id_key) or self._is_erased(target):
-                raise Conflict("an id was erased, or came to a profile of its own, before it was linked")
         named = {*changes.links, *changes.links.values()}
-        return followed(changes.links, {key: self._links[key] for key in named if key in self._links})
+        if any(map(self._is_erased, named)):
+            raise Conflict("an id was erased before it was linked")
+        ends = followed(changes.links, {key: self._links[key] for key in named if key in self._links})
+        remain = {each.key: each.state is not None for each in changes.states}
+        if any(remain.get(id_key, id_key in self._profiles) for id_key in ends):
+            raise Conflict("an id came to a profile of its own before it was linked")
+        return ends
 
     def _put(self, change: StateChange) -> None:
         key = change.key
@@ -161,7 +163,6 @@ class MemoryStore:
 
     def _link(self, id_key: str, end: str) -> None:
         for each in (id_key, *self._led.pop(id_key, ())):
-            self._led.get(self._links.get(each, ""), set()).discard(each)
             self._links[each] = end
             self._led.setdefault(end, set()).add(each)
 

@@ -95,12 +95,12 @@ class SQLiteStatements(Statements):
         "INSERT INTO ids (key, state, due, live, version) SELECT ?, ?, ?, ?, 1 + (SELECT floor FROM meta)"
         " WHERE NOT EXISTS (SELECT 1 FROM erased WHERE hash = ?) ON CONFLICT (key) DO UPDATE"
         " SET state = excluded.state, due = excluded.due, live = excluded.live, version = ids.version + 1"
-        " WHERE ids.state IS NULL AND ids.leads_to IS NULL",
+        " WHERE ids.state IS NULL AND ids.leads_to IS NULL"
     )
     link = (
         "INSERT INTO ids (key, leads_to, live, version) VALUES (?1, ?2, 0, (SELECT floor FROM meta))"
         " ON CONFLICT (key) DO UPDATE SET leads_to = excluded.leads_to"
-        " WHERE ids.state IS NULL AND coalesce(ids.leads_to, '') = ?3",
+        " WHERE ids.state IS NULL AND coalesce(ids.leads_to, '') = ?3"
     )
     collapse = "UPDATE ids SET leads_to = ? WHERE leads_to = ?"
     deliver = (
