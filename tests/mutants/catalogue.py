@@ -450,7 +450,7 @@ MUTANTS = [
         "                self._wait(",
         "        if self.plan.makes_profiles:\n            if self._must_wait(timestamp):\n                self._wait(",
     ),
-    Mutant("numbers without an end are taken", "O5", CALLS, "kind is float and math.isfinite(value)", "kind is float"),
+    Mutant("numbers without an end are taken", "O5", CALLS, "return 1 if math.isfinite(value) else 0", "return 1"),
     # payloads
     Mutant("all of the context is sent", "S9", PAYLOADS, 'if wanted == "all":', "if True:"),
     Mutant(
