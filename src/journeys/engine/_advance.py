@@ -150,13 +150,13 @@ class Engine:
         if late:
             at = max(timestamp, clock, watermark)
         marks = profile.marks
-        if message_id is not None and (
-            (message_id in marks or profile.history) and self.is_duplicate(profile, None, message_id, at)
+        if (
+            message_id is not None
+            and (message_id in marks or profile.history)
+            and self.is_duplicate(profile, None, message_id, at)
         ):
             return DUPLICATE
-        if (route.features or self.plan.limits.max_events_per_second is not None) and (
-            refusal := self._refusal(profile, route, properties, timestamp, at)
-        ):
+        if route.has_limits and (refusal := self._refusal(profile, route, properties, timestamp, at)):
             return refusal
         if profile.due <= at:
             self.advance(profile, watermark)
@@ -164,8 +164,8 @@ class Engine:
         self.profile = profile
         self.now = profile.clock = at
         self.unit += 1
-        if profile.instances and self.plan.retention.instances is not None:
-            self._forget_ended(profile, self.plan.retention.instances.before(at))
+        if profile.instances and (kept := self.plan.retention.instances) is not None:
+            self._forget_ended(profile, kept.before(at))
         accepted = profile.accepted
         profile.accepted = accepted + 1
         cause: Any = accepted
@@ -292,19 +292,27 @@ class Engine:
 
     def _see(self, instance: Instance, route: Route, properties: Mapping[str, Any], timestamp: int) -> None:
         """What one instance makes of the event: its goal, its exit rules, else its holds."""
-        plan, name = instance.plan, route.name
-        if instance.goal_open and route.goals:
+        name = route.name
+        if route.goals and instance.goal_open:
             self._check_goal(instance, name, properties, timestamp)
         if instance.status == ENDED:
             return
-        for rule in plan.exit_rules.get(name, ()) if plan.exit_rules else ():
+        rules = instance.plan.exit_rules
+        for rule in rules.get(name, ()) if rules else ():
             if rule.identifier is not None and not _same(instance.identifier, properties, rule.identifier):
                 continue
             if rule.matches is None or rule.matches(properties, self.profile, instance.context, self.now):
                 _leaving.exit_by_rule(self, instance, rule, name, properties)
                 return
-        if instance.status == LIVE:
-            self._hold_sees(instance, name, properties)
+        if instance.status != LIVE:
+            return
+        waits = instance.waits
+        if len(waits) == 1:  # as nearly always
+            step = waits[0].step
+            if type(step) is HoldPlan and name in step.branches:
+                _steps.offer(self, instance, waits[0], name, properties)
+        else:
+            self._holds_see(instance, name, properties)
 
     def _check_goal(self, instance: Instance, name: str, properties: Mapping[str, Any], timestamp: int) -> None:
         goal = instance.plan.goal
@@ -317,16 +325,11 @@ class Engine:
             self.effects.record(self.now, self.profile, instance, "goal")
             _leaving.forget_if_done(self.profile, instance)
 
-    def _hold_sees(self, instance: Instance, name: str, properties: Mapping[str, Any]) -> None:
-        waits = instance.waits
-        if len(waits) == 1:  # as nearly always
-            wait = waits[0]
-            if type(wait.step) is HoldPlan and name in wait.step.branches:
-                _steps.offer(self, instance, wait, name, properties)
-            return
-        waits = [wait for wait in waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches]
+    def _holds_see(self, instance: Instance, name: str, properties: Mapping[str, Any]) -> None:
+        """Several tokens in holds see an event in the order of their step keys (S7)."""
+        waits = [wait for wait in instance.waits if isinstance(wait.step, HoldPlan) and name in wait.step.branches]
         if len(waits) > 1:
-            waits.sort(key=lambda wait: wait.step.order)  # S7: in the order of their step keys
+            waits.sort(key=lambda wait: wait.step.order)
         for wait in waits:
             if wait in instance.waits:
                 _steps.offer(self, instance, wait, name, properties)

@@ -41,6 +41,7 @@ def send_activation(
         content,
         traits,
     )
+    _set_destination(delivery, plan.destination)
     _set_pieces(delivery, made)
     effects.deliveries.append(delivery)
     if effects.traces:
@@ -87,6 +88,7 @@ class LaterDelivery(Delivery):
 
 
 _new = object.__new__
+_set_destination = Delivery.destination.__set__  # type: ignore[attr-defined]
 _set_pieces = LaterDelivery._pieces.__set__  # type: ignore[attr-defined]
 
 

@@ -172,6 +172,7 @@ class ProfileState:
         "__weakref__",
         "accepted",
         "clock",
+        "crowd",
         "due",
         "id",
         "instances",
@@ -187,8 +188,6 @@ class ProfileState:
     anonymous_id: str | None = None
     #: id keys that lead here besides its own
     linked: tuple[str, ...] = ()
-    #: an index over its instances, where they are many
-    crowd: Crowd | None = None
     #: the second of its latest event and how many there were in it, where that is limited (L2)
     rate: tuple[int, int] = (-1, 0)
     #: when it was last seen with its anonymous id
@@ -233,6 +232,8 @@ class ProfileState:
         self.marks: dict[str, int] = {}
         #: in the order in which they entered
         self.instances: list[Instance] = []
+        #: an index over them, where they are many
+        self.crowd: Crowd | None = None
         self.due = NEVER
         #: where the working set has it in its queue of deadlines, and the version that its store knows
         self.scheduled = NEVER

@@ -95,6 +95,7 @@ class _SpaceCompiler:
             route.journeys = frozenset(journeys.get(name, ()))
             route.entries = tuple(entries.get(name, ()))
             route.reentries = tuple(reentries.get(name, ()))
+            route.has_limits = bool(route.features) or plan.limits.max_events_per_second is not None
             route.goals = any(each.goal is not None and each.goal.event == name for each in route.journeys)
             route.identifiers = _identifiers(route)
         conditions = [each for each in _current(plan) if each.condition is not None]

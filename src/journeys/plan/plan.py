@@ -241,7 +241,7 @@ class JourneyPlan:
 class Route:
     """Everything that the events of one name concern."""
 
-    __slots__ = ("entries", "features", "goals", "identifiers", "journeys", "name", "reentries")
+    __slots__ = ("entries", "features", "goals", "has_limits", "identifiers", "journeys", "name", "reentries")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -253,6 +253,8 @@ class Route:
         #: condition entries whose answer such an event can change, by journey key
         self.reentries: tuple[JourneyPlan, ...] = ()
         self.goals = False
+        #: whether an event may be refused: for what it would have to be remembered, or for how many come a second
+        self.has_limits = False
         #: (journey key, identifier path), if it concerns only instances whose identifier it carries; else None
         self.identifiers: tuple[tuple[str, Path], ...] | None = None
 

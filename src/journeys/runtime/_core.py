@@ -23,7 +23,7 @@ from journeys.engine._state import ProfileState
 from journeys.errors import Conflict, InvalidCall, NewerState
 from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
-from journeys.ports import ChangeSet, Loaded, StateChange, Waiting
+from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
 from journeys.runtime._calls import Answer, replay_timestamp
 from journeys.runtime._processor import Processor
 
@@ -57,6 +57,8 @@ class Core:
         #: the library of the store that this worker knows, and how it gets to know another (V)
         self.generation = ""
         self.on_change: Callable[[str], Generator[Request, Any, None]] | None = None
+        #: takes deliveries past the outbox, and leaves what belongs there: where nothing is durable anyway
+        self.outlet: Callable[[list[Delivery]], None] | None = None
         self._stored_arrivals: set[int] = set()
         #: whether the store may hold ids that are erased
         self._knows_erased = True
@@ -231,10 +233,14 @@ class Core:
     def _flush(self) -> Generator[Request, Any, None]:
         """With the memory store the profiles are where they belong; deliveries go to its outbox."""
         effects = self.effects
-        if effects.deliveries:
-            change = ChangeSet(deliveries=effects.deliveries)
-            effects.deliveries = []
-            yield ("commit", (change,), {})
+        while effects.deliveries:
+            deliveries, effects.deliveries = effects.deliveries, []
+            try:
+                if self.outlet is not None:
+                    self.outlet(deliveries)
+            finally:
+                if deliveries:
+                    yield ("commit", (ChangeSet(deliveries=deliveries),), {})
 
     # time
 

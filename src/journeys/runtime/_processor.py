@@ -10,7 +10,7 @@ import heapq
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import heappush
 from typing import Any
 
@@ -34,6 +34,7 @@ _SAFE = 1 << 62
 _READS_24 = sys.version_info >= (3, 13)
 #: a call of the plain form carries less text than this
 _PLAIN_CALL = 500 * 1000
+_parse = datetime.fromisoformat
 _FULL = Answer("rejected", "too_many_events", "a condition would have to remember more than max_remembered_events")
 _TOO_FAST = Answer("rejected", "too_many_events_per_second", "more events of one profile a second than the limit")
 _REFUSED = {_advance.FULL: _FULL, _advance.TOO_FAST: _TOO_FAST}
@@ -57,8 +58,10 @@ class Processor:
         self.effects = effects
         self.engine = Engine(plan, effects)
         self.plan = plan
-        #: names of events that are valid and that nobody wants
+        self._may_be_plain = _may_be_plain(plan)
+        #: names of events that are valid and that nobody wants, and how many such calls have not been counted yet
         self._known: set[str] = set()
+        self._unwanted_calls = 0
         #: profile key -> state, id key -> profile key (P2)
         self.states: dict[str, ProfileState] = {}
         self.links: dict[str, str] = {}
@@ -93,6 +96,7 @@ class Processor:
         """Goes on under another plan."""
         self.plan = plan
         self.engine.plan = plan
+        self._may_be_plain = _may_be_plain(plan)
         self._known.clear()
 
     # calls
@@ -106,7 +110,128 @@ class Processor:
 
     def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
         """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
-        return self.feed_batch((call,), received, live)[0]
+        if not self._takes_plain:
+            return self._feed_closely(call, received, live)
+        answer = self._take(call, received, live, self._last_moment(received, live))
+        if self._unwanted_calls:
+            self._count_plain()
+        return answer
+
+    def feed_batch(self, calls: Sequence[Any], received: int | None = None, live: bool = False) -> list[Answer]:
+        """Applies calls in their order."""
+        if not self._takes_plain:
+            return [self._feed_closely(call, received, live) for call in calls]
+        take, last = self._take, self._last_moment(received, live)
+        answers = [take(call, received, live, last) for call in calls]
+        self._count_plain()
+        return answers
+
+    @property
+    def _takes_plain(self) -> bool:
+        return self._may_be_plain and not self.erased
+
+    def _last_moment(self, received: int | None, live: bool) -> datetime:
+        """A later call is looked at closely."""
+        last = self.plan.last_moment
+        if live and received is not None:
+            return min(last, to_datetime(received + self.plan.settings.max_clock_skew.micros))
+        return last
+
+    def _count_plain(self) -> None:
+        if self._unwanted_calls:
+            self.effects.counters["unwanted"] += self._unwanted_calls
+            self._unwanted_calls = 0
+
+    def _take(self, call: Any, received: int | None, live: bool, last: datetime) -> Answer:
+        """Applies a call of the plain form, which nearly all have, without a closer look."""
+        try:
+            name, user_id, text = call["event"], call["userId"], call["timestamp"]
+            message_id, properties = call["messageId"], call["properties"]
+            if (
+                call["type"] != "track"
+                or "anonymousId" in call
+                or (live and ("sentAt" in call or "originalTimestamp" in call))
+                or type(user_id) is not str
+                or not user_id
+                or len(user_id) > 4096
+                or not user_id.isprintable()
+                or type(message_id) is not str
+                or not message_id
+                or len(message_id) > 4096
+                or not message_id.isascii()
+                or "\0" in message_id
+                or type(text) is not str
+                or text[7:11:3] != "-T"  # no week dates
+                or text[-1] != "Z"
+                or (_READS_24 and text[11:13] == "24")
+                or type(properties) is not dict
+                or len(properties) > 500
+            ):
+                raise ValueError
+            for key, item in properties.items():
+                kind = type(item)
+                if kind is str:
+                    if len(item) > 1000 or not (item.isascii() or item.isprintable()):
+                        raise ValueError
+                elif kind is int:
+                    if not -_SAFE < item < _SAFE:
+                        raise ValueError
+                elif kind is float:
+                    if not -1e300 < item < 1e300:
+                        raise ValueError
+                elif item is not None and kind is not bool:
+                    raise ValueError
+                if type(key) is not str or not key.isascii():
+                    raise ValueError
+            is_wanted = name not in self._known
+            if is_wanted:
+                route = self.plan.routes[name]
+            moment = _parse(text)
+            if moment > self._latest:
+                if moment > last:
+                    raise ValueError
+                self._latest = moment
+            elif moment < EPOCH:
+                raise ValueError
+        except Exception:  # whatever it is, the thorough way says what is wrong
+            return self._take_closely(call, received, live)
+        if not is_wanted:
+            self._unwanted_calls += 1
+            return ACCEPTED
+        since = moment - EPOCH
+        timestamp = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        key = "u:" + user_id
+        states = self.states
+        profile = states.get(key)
+        if profile is None:
+            if self.links:
+                key = self.links.get(key, key)
+                profile = states.get(key)
+            if profile is None:
+                profile = ProfileState(key)
+        outcome = self.engine.event(profile, route, properties.copy(), timestamp, message_id, self.watermark)
+        if outcome is not _ACCEPTED and outcome is not _LATE:
+            return self._refused(outcome)
+        if profile.accepted == 1:
+            states[key] = profile
+        due = profile.due
+        if due < profile.scheduled:
+            profile.scheduled = due
+            heappush(self._queue, (due, next(self._count), profile))
+        if self.touched is not None:
+            self.touched.add(profile)
+        if outcome is _ACCEPTED:
+            return ACCEPTED
+        self.effects.counters["late"] += 1
+        return LATE
+
+    def _take_closely(self, call: Any, received: int | None, live: bool) -> Answer:
+        answer = self._feed_closely(call, received, live)
+        if answer is ACCEPTED and call["type"] == "track":
+            name = call.get("event")
+            if type(name) is str and name not in self.plan.routes and len(self._known) < 10_000:
+                self._known.add(name)
+        return answer
 
     def _feed_closely(self, call: Any, received: int | None, live: bool) -> Answer:
         """Looks at everything that a call may hold."""
@@ -123,97 +248,6 @@ class Processor:
         except InvalidCall as error:
             self.effects.counters["rejected"] += 1
             return _calls.rejected(error)
-
-    def feed_batch(self, calls: Sequence[Any], received: int | None = None, live: bool = False) -> list[Answer]:
-        """Applies calls. Those of the plain form, nearly all, need no closer look."""
-        plan = self.plan
-        if plan.may_be_late or plan.makes_profiles or self.erased or plan.limits.max_payload_bytes < _PLAIN_CALL:
-            return [self._feed_closely(call, received, live) for call in calls]
-        answers: list[Answer] = []
-        add = answers.append
-        routes, states, links, known = plan.routes, self.states, self.links, self._known
-        parse, epoch, utc, event = datetime.fromisoformat, EPOCH, UTC, self.engine.event
-        watermark, queue, count, touched = self.watermark, self._queue, self._count, self.touched
-        latest, last = self._latest, plan.last_moment
-        if live and received is not None:
-            last = min(last, to_datetime(received + plan.settings.max_clock_skew.micros))
-        unwanted = 0
-        for call in calls:
-            try:
-                name, user_id, text = call["event"], call["userId"], call["timestamp"]
-                moment = parse(text)
-                if (
-                    call["type"] != "track"
-                    or "anonymousId" in call
-                    or type(user_id) is not str
-                    or not user_id.isprintable()
-                    or not 0 < len(user_id) < 4097
-                    or moment.tzinfo is not utc
-                    or (_READS_24 and text[11:13] == "24")
-                    or moment < epoch
-                    or text[7:11:3] != "-T"  # no week dates
-                    or text[-1] != "Z"
-                    or (live and ("sentAt" in call or "originalTimestamp" in call))
-                ):
-                    raise ValueError
-                if moment > last:
-                    raise ValueError
-                message_id, given = call["messageId"], call["properties"]
-                if (
-                    type(message_id) is not str
-                    or not message_id.isprintable()
-                    or not 0 < len(message_id) < 4097
-                    or not _is_plain(given)
-                ):
-                    raise ValueError
-                if name in known:  # and nobody wants it
-                    if moment > latest:
-                        latest = moment
-                    unwanted += 1
-                    add(ACCEPTED)
-                    continue
-                route = routes[name]
-                properties = given.copy()
-            except Exception:  # whatever it is, the thorough way says what is wrong
-                self._latest = latest
-                answer = self._feed_closely(call, received, live)
-                latest = self._latest
-                name = call.get("event") if answer is ACCEPTED else None
-                if type(name) is str and name not in routes and len(known) < 10_000:
-                    known.add(name)
-                add(answer)
-                continue
-            if moment > latest:
-                latest = moment
-            since = moment - epoch
-            timestamp = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-            key = "u:" + user_id
-            profile = states.get(key)
-            if profile is None:
-                if links:
-                    key = links.get(key, key)
-                    profile = states.get(key)
-                if profile is None:
-                    profile = ProfileState(key)
-            outcome = event(profile, route, properties, timestamp, message_id, watermark)
-            if outcome is not _ACCEPTED:
-                if outcome is not _LATE:
-                    add(self._refused(outcome))
-                    continue
-                self.effects.counters["late"] += 1
-            if profile.accepted == 1:
-                states[key] = profile
-            due = profile.due
-            if due < profile.scheduled:
-                profile.scheduled = due
-                heappush(queue, (due, next(count), profile))
-            if touched is not None:
-                touched.add(profile)
-            add(ACCEPTED if outcome is _ACCEPTED else LATE)
-        if unwanted:
-            self.effects.counters["unwanted"] += unwanted
-        self._latest = latest
-        return answers
 
     def _refused(self, outcome: str) -> Answer:
         counters = self.effects.counters
@@ -583,26 +617,9 @@ class Processor:
         return due
 
 
-def _is_plain(properties: Any) -> bool:
-    """Whether properties are nothing but short texts and common numbers, so that a shallow copy is all they need."""
-    if type(properties) is not dict or len(properties) > 500:
-        return False
-    for name, item in properties.items():
-        kind = type(item)
-        if kind is str:
-            if not item.isprintable() or len(item) > 1000:
-                return False
-        elif kind is int:
-            if not -_SAFE < item < _SAFE:
-                return False
-        elif kind is float:
-            if not -1e300 < item < 1e300:
-                return False
-        elif item is not None and kind is not bool:
-            return False
-        if type(name) is not str or not name.isascii():
-            return False
-    return True
+def _may_be_plain(plan: Plan) -> bool:
+    """Whether there are calls that need no closer look under this plan."""
+    return not plan.may_be_late and not plan.makes_profiles and plan.limits.max_payload_bytes >= _PLAIN_CALL
 
 
 def _id_key(user_id: str | None, anonymous_id: str | None) -> str:

@@ -16,7 +16,7 @@ from journeys.errors import InvalidDefinition, Problem, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
 from journeys.plan.values import NEVER
-from journeys.ports import Clock, Destination
+from journeys.ports import Clock, Delivery, Destination
 from journeys.runtime import _views as views
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Request
@@ -167,6 +167,8 @@ class Evaluator(SegmentCalls, Lifecycle):
             )
         )
         self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, policies=policies or {})
+        if self._core.exclusive:
+            self._core.outlet = self._hand_over
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._stopping = False
@@ -179,8 +181,9 @@ class Evaluator(SegmentCalls, Lifecycle):
     def _received(self) -> int:
         """The instant of receipt: after everything that ``advance`` has promised to be over (T3, T5)."""
         now = self.clock.now()
-        if isinstance(self.clock, ManualClock) and now <= self._core.processor.watermark:
-            now = self._core.processor.watermark + 1
+        watermark = self._core.processor.watermark
+        if now <= watermark and isinstance(self.clock, ManualClock):
+            now = watermark + 1
             self.clock.set(now)  # the clock is there too, so that what is dated from here is due when it comes round
         return now
 
@@ -188,13 +191,13 @@ class Evaluator(SegmentCalls, Lifecycle):
         """Applies one Segment call and answers when it is durable (O5)."""
         core = self._core
         with self._lock:
-            if core.exclusive and not core.plan.may_be_late:
-                answer = core.processor.feed(call, self._received(), self.is_live)
-                if core.effects.deliveries:
-                    self._drive(core._flush())
-            else:
-                answer = self._drive(core.feed((call,), self._received(), live=self.is_live))[0]
-            self._deliver_inline()
+            if not core.exclusive or core.plan.may_be_late:
+                return self._feed_group((call,))[0]
+            answer = core.processor.feed(call, self._received(), self.is_live)
+            if core.effects.deliveries:
+                self._drive(core._flush())
+            if self.store.next_delivery() is not None:
+                self.deliver()
         return answer
 
     def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:
@@ -298,6 +301,11 @@ class Evaluator(SegmentCalls, Lifecycle):
         """In memory deliveries are tried at once; with a durable store ``run`` or a worker sends them (D1)."""
         if self._core.exclusive and self._core.effects.deliveries == [] and self.store.next_delivery() is not None:
             self.deliver()
+
+    def _hand_over(self, deliveries: list[Delivery]) -> None:
+        """In memory an empty outbox need not be gone through: what is taken at once never was in it."""
+        if self.store.next_delivery() is None:
+            self._deliverer.hand_over(deliveries)
 
     def deliver(self) -> None:
         """Tries everything that may be sent now (D2)."""

@@ -85,6 +85,28 @@ class Desk:
         """The present instant, or the one that ``drain`` was given."""
         return self._clock.now() if self._fixed is None else self._fixed
 
+    def hand_over(self, deliveries: deque[Delivery]) -> Exception | None:
+        """Tries what is not in the outbox yet, until one is not taken; answers why it was not, if it was tried.
+
+        What is left of ``deliveries`` belongs into the outbox.
+        """
+        self.look()
+        now = self.now()
+        lanes, destinations = self.lanes, self.destinations
+        while deliveries:
+            delivery = deliveries[0]
+            lane = lanes.get(delivery.destination)
+            if lane is None or not lane.takes_at_once(now):
+                return None
+            try:
+                destinations[delivery.destination].deliver(delivery)
+            except Exception as error:
+                return error
+            deliveries.popleft()
+            lane.has_taken()
+            self._counts["delivered"] += 1
+        return None
+
     # the two ways to work
 
     def drain(self, slots: int, now: int | None) -> Steps[Delivered]:

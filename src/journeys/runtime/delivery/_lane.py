@@ -82,6 +82,21 @@ class Lane:
             and self.circuit.allowance(now) >= UNLIMITED
         )
 
+    def takes_at_once(self, now: int) -> bool:
+        """Whether deliveries need not wait in the outbox: nothing is held back, limited or under way."""
+        return (
+            self.tokens is None
+            and not self.is_list
+            and not self.queue
+            and not self.under_way
+            and self.circuit.allowance(now) >= UNLIMITED
+        )
+
+    def has_taken(self) -> None:
+        """The destination took one that had not been in the outbox."""
+        self.circuit.succeeded(self.circuit.begin())
+        self.delivered += 1
+
     def ready_at(self, now: int) -> int:
         """When the destination may be called again; not after ``now`` if it may be called now."""
         at = self.circuit.ready_at(now)

@@ -60,6 +60,9 @@ class Office(Generic[S, D]):
             counts_backlog=hasattr(store, "backlog"),
         )
         self._results: deque[Result] = deque()
+        #: what is handed over past the outbox, and what became of the one that was not taken
+        self._handing: deque[Delivery] | None = None
+        self._tried: dict[str, Exception] = {}
         self._wake = threading.Event()
         self._woken = False
         self._is_running = False

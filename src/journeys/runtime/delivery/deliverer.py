@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from journeys.ports import DeadLetter, Destination, ListDestination, Store
+from journeys.ports import DeadLetter, Delivery, Destination, ListDestination, Store
 from journeys.runtime.delivery import _send
 from journeys.runtime.delivery._desk import Cancelled
 from journeys.runtime.delivery._lane import Job
@@ -26,6 +27,28 @@ class Deliverer(Office[Store, Destination | ListDestination]):
     try the same delivery when the lease is over. ``poll`` is how often ``run`` asks the store for what others have put
     there.
     """
+
+    def hand_over(self, deliveries: list[Delivery]) -> None:
+        """Tries deliveries that are about to be put into an empty outbox; what is left of the list belongs there.
+
+        If one is refused it is left, with all after it, and is judged when it is claimed, without another call. Whoever
+        calls this sees to it that no other thread does meanwhile.
+        """
+        if self._handing is not None:  # within a call of a destination: they come after those under way (D4)
+            self._handing.extend(deliveries)
+            deliveries.clear()
+            return
+        if self._is_running or not self._at_work.acquire(blocking=False):
+            return
+        self._handing = deque(deliveries)
+        try:
+            error = self._desk.hand_over(self._handing)
+            if error is not None:
+                self._tried[self._handing[0].id] = error
+        finally:
+            deliveries[:] = self._handing
+            self._handing = None
+            self._at_work.release()
 
     def drain(self, now: int | None = None) -> Delivered:
         """Tries everything that may be tried now, in this thread, until nothing is left.
@@ -89,6 +112,8 @@ class Deliverer(Office[Store, Destination | ListDestination]):
     def _call(self, job: Job) -> None:
         error: BaseException | None = Cancelled()
         try:
+            if self._tried and (known := self._tried.pop(job.deliveries[0].id, None)) is not None:
+                raise known
             _send.hand_over(self._desk.destinations[job.lane.name], job.deliveries, job.batched)
             error = None
         except Exception as caught:
