@@ -404,7 +404,7 @@ MUTANTS = [
         "marked >= self.plan.dedupe_window.before(at)",
     ),
     Mutant(
-        "duplicates are accepted", "O2", ADVANCE, "(message_id in marks or profile.history) and", "profile.history and"
+        "duplicates are accepted", "O2", ADVANCE, "and (message_id in marks or profile.history)", "and profile.history"
     ),
     Mutant(
         "waits come in the order of arrival",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from journeys._time import format_instant
+from journeys.engine._json import encode
 from journeys.engine._state import Instance, ProfileState
 from journeys.ports import Delivery
-
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class Record:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from journeys.engine._json import encode
 from journeys.engine._publishing import rebind
 from journeys.engine._state import EntryState, Instance, ProfileState, Wait
 from journeys.errors import NewerState
 from journeys.plan.plan import JourneyPlan, Plan
 
 VERSION = 1
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 #: plain fields that are seldom there: name in the bytes, attribute, value that is left out
 _FIELDS: tuple[tuple[str, str, Any], ...] = (
@@ -63,7 +63,7 @@ def encode_state(profile: ProfileState) -> bytes:
         document["E"] = {label: [state.status, state.at] for label, state in profile.entries.items()}
     if profile.blocked:
         document["B"] = profile.blocked
-    return _dumps(document).encode("utf-8", "surrogatepass")
+    return encode(document).encode("utf-8", "surrogatepass")
 
 
 def decode_state(data: bytes, plan: Plan) -> ProfileState:

@@ -43,7 +43,7 @@ def enter_on_event(
         if not (type(identifier) is str and len(identifier) <= MAX_IDENTIFIER) and not _is_identifier(identifier):
             engine.effects.counters["missing_identifier"] += 1
             return False
-    if not _may_enter(engine, journey, identifier):
+    if (profile.instances or profile.been) and not _may_enter(engine, journey, identifier):
         return False
     if late:  # E8
         end = profile.ends.get((journey.key, identifier_text(identifier)))
@@ -56,7 +56,7 @@ def enter_on_event(
         return False
     instance = _new_instance(engine, journey, cause, identifier)
     assert journey.entry_event is not None
-    instance.context[journey.entry_event] = properties
+    instance.context = {journey.entry_event: properties}
     if engine.effects.traces:
         fields = None if journey.identifier is None else {"identifier": identifier}
         engine.effects.record(engine.now, profile, instance, "entered", fields)

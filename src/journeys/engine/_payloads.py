@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from journeys._time import format_instant
-from journeys.engine._effects import Effects, encode
+from journeys.engine._effects import Effects
+from journeys.engine._json import encode
 from journeys.engine._state import Instance, ProfileState, derived_id
 from journeys.plan.plan import ActivationPlan, AdPlan, MessagePlan
 from journeys.plan.values import ABSENT

@@ -140,7 +140,11 @@ def _arrive_random(engine: Engine, instance: Instance, step: RandomPlan) -> Step
 
 def _arrive_hold(engine: Engine, instance: Instance, step: HoldPlan) -> StepPlan | None:
     now, micros = engine.now, step.max_micros
-    instance.waits.append(Wait(step, now + micros if micros else step.max_duration.after(now)))
+    wait = Wait(step, now + micros if micros else step.max_duration.after(now))
+    if instance.waits:
+        instance.waits.append(wait)
+    else:
+        instance.waits = [wait]
     return None
 
 

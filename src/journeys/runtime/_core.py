@@ -17,8 +17,9 @@ from typing import Any
 from journeys._time import MAX
 from journeys.codec.strict_json import parse_json
 from journeys.engine._advance import Engine
-from journeys.engine._effects import Effects, encode
+from journeys.engine._effects import Effects
 from journeys.engine._encode import bind, decode_state, encode_state
+from journeys.engine._json import encode
 from journeys.engine._state import ProfileState
 from journeys.errors import Conflict, InvalidCall, NewerState
 from journeys.plan.plan import Plan

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from journeys.codec import dump_space
-from journeys.engine._effects import encode
+from journeys.engine._json import encode
 from journeys.errors import InvalidDefinition
 from journeys.model.space import Space
 from journeys.plan.compile import compile_space

@@ -110,37 +110,31 @@ class Processor:
 
     def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
         """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
-        if not self._takes_plain:
+        if not self._may_be_plain or self.erased:
             return self._feed_closely(call, received, live)
-        answer = self._take(call, received, live, self._last_moment(received, live))
+        answer = self._take(call, received, live, self._last_moment(received) if live else self.plan.last_moment)
         if self._unwanted_calls:
             self._count_plain()
         return answer
 
     def feed_batch(self, calls: Sequence[Any], received: int | None = None, live: bool = False) -> list[Answer]:
         """Applies calls in their order."""
-        if not self._takes_plain:
+        if not self._may_be_plain or self.erased:
             return [self._feed_closely(call, received, live) for call in calls]
-        take, last = self._take, self._last_moment(received, live)
+        take, last = self._take, self._last_moment(received) if live else self.plan.last_moment
         answers = [take(call, received, live, last) for call in calls]
-        self._count_plain()
+        if self._unwanted_calls:
+            self._count_plain()
         return answers
 
-    @property
-    def _takes_plain(self) -> bool:
-        return self._may_be_plain and not self.erased
-
-    def _last_moment(self, received: int | None, live: bool) -> datetime:
-        """A later call is looked at closely."""
-        last = self.plan.last_moment
-        if live and received is not None:
-            return min(last, to_datetime(received + self.plan.settings.max_clock_skew.micros))
-        return last
+    def _last_moment(self, received: int | None) -> datetime:
+        """A live call of a later moment is looked at closely (T3)."""
+        assert received is not None
+        return min(self.plan.last_moment, to_datetime(received + self.plan.settings.max_clock_skew.micros))
 
     def _count_plain(self) -> None:
-        if self._unwanted_calls:
-            self.effects.counters["unwanted"] += self._unwanted_calls
-            self._unwanted_calls = 0
+        self.effects.counters["unwanted"] += self._unwanted_calls
+        self._unwanted_calls = 0
 
     def _take(self, call: Any, received: int | None, live: bool, last: datetime) -> Answer:
         """Applies a call of the plain form, which nearly all have, without a closer look."""

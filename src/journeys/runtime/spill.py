@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Any, Self
 
-from journeys.engine._effects import Record, encode
+from journeys.engine._effects import Record
+from journeys.engine._json import encode
 
 #: records that are held in memory before they go to disk
 RUN = 100_000
