@@ -185,6 +185,8 @@ class Engine:
     def meet(self, profile: ProfileState, timestamp: int, watermark: int) -> None:
         """An unwanted event makes a profile known; nothing else of it is kept (O7)."""
         self.visit(profile, max(timestamp, watermark))
+        if profile.user_id is None:
+            profile.seen_at = self.now
         self.settle(profile)
 
     def visit(self, profile: ProfileState, at: int) -> None:

@@ -44,7 +44,7 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
         profile.own("outputs").setdefault(key, output)
     _merge_entries(profile, other)
     _merge_instances(engine, profile, other)
-    if other.anonymous_id is not None and other.seen_at > profile.seen_at:
+    if other.anonymous_id is not None and (profile.anonymous_id is None or other.seen_at > profile.seen_at):
         profile.anonymous_id, profile.seen_at = other.anonymous_id, other.seen_at
 
 
