@@ -14,7 +14,12 @@ from journeys.runtime.destinations.lists import CSVFile, SQLTable
 from journeys.runtime.destinations.mailchimp import Mailchimp
 from journeys.runtime.destinations.mixpanel import Mixpanel
 from journeys.runtime.destinations.record import Function, Record
-from journeys.runtime.destinations.registry import build_destination, build_destinations
+from journeys.runtime.destinations.registry import (
+    build_destination,
+    build_destinations,
+    check_destinations,
+    own_variables,
+)
 from journeys.runtime.destinations.segment import Segment
 from journeys.runtime.destinations.sendgrid import SendGrid
 from journeys.runtime.destinations.slack import Slack
@@ -53,8 +58,10 @@ __all__ = [
     "bearer",
     "build_destination",
     "build_destinations",
+    "check_destinations",
     "env",
     "json_request",
     "optional_secret",
+    "own_variables",
     "secret",
 ]

@@ -36,6 +36,46 @@ def written(folder: Path, document: Any, name: str = "space.json") -> str:
 
 # validate
 
+HOOK = {"type": "webhook", "url": "https://hooks.example/x", "secret": {"env": "JOURNEYS_HOOK"}}
+
+
+def problems_of(tmp_path: Path, capsys: pytest.CaptureFixture[str], destination: Any, *options: str) -> list[Any]:
+    path = written(tmp_path, VALID | {"destinations": VALID["destinations"] | {"hook": destination}})
+    code = main(["validate", path, "--json", *options])
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == (1 if found else 0)
+    return found
+
+
+def test_the_options_of_destinations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are told with the path that they have in the document, and with the nearest match."""
+    monkeypatch.delenv("JOURNEYS_HOOK", raising=False)
+    assert problems_of(tmp_path, capsys, HOOK) == []
+    wrong = HOOK | {"ulr": "x", "headers": {"x-a": 1}, "secret": "whsec_taint"}
+    found = problems_of(tmp_path, capsys, wrong)
+    assert [(each["code"], each["path"]) for each in found] == [
+        ("unknown_field", "$.destinations.hook.ulr"),
+        ("literal_secret", "$.destinations.hook.secret"),
+        ("wrong_type", '$.destinations.hook.headers["x-a"]'),
+    ]
+    assert found[0]["hint"] == "did you mean 'url'?"
+    assert "taint" not in str(found)
+    found = problems_of(tmp_path, capsys, HOOK, "--secrets")
+    assert [(each["code"], each["path"]) for each in found] == [("missing_secret", "$.destinations.hook.secret")]
+    monkeypatch.setenv("JOURNEYS_HOOK", "whsec_" + "A" * 40)
+    assert problems_of(tmp_path, capsys, HOOK, "--secrets") == []
+
+
+def test_private_networks_are_allowed_by_whoever_runs_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inside = {"type": "webhook", "url": "http://10.1.2.3/hook"}
+    for options in ([], ["--allow-http"], ["--allow-network", "10.1.2.3"]):
+        assert [each["path"] for each in problems_of(tmp_path, capsys, inside, *options)] == ["$.destinations.hook.url"]
+    assert problems_of(tmp_path, capsys, inside, "--allow-http", "--allow-network", "10.1.2.0/24") == []
+    assert main(["validate", str(tmp_path / "space.json"), "--allow-network", "ten"]) == 2
+    assert "10.1.2.0/24" in capsys.readouterr().err
+
 
 def test_a_valid_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, VALID)

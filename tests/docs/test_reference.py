@@ -18,6 +18,7 @@ from journeys.codec.vocabulary import TAGGED, object_of
 from journeys.model import conditions, entries, journey, space, steps
 from journeys.plan.codes import CODES
 from journeys.plan.limits import DEFAULT_LIMITS, SEGMENT_LIMITS, Limits
+from journeys.runtime.destinations import registry
 from tests.docs.blocks import PAGES, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -122,6 +123,10 @@ def test_limits() -> None:
 
 def test_problem_codes() -> None:
     assert table(TEXT["problems.md"]) == [[f"`{code}`", meaning] for code, meaning in CODES.items()]
+    rows = table(section(TEXT["problems.md"], "Of destinations"))
+    assert rows == [[f"`{code}`", meaning] for code, meaning in registry.CODES.items()]
+    found = set(re.findall(r'(?:report\.add|Problem)\(\s*"(\w+)"', source("runtime/destinations")))
+    assert found == registry.CODES.keys() | {"unknown_type", "wrong_value"}
 
 
 # what happens

@@ -6,9 +6,11 @@ import argparse
 import json
 from typing import Any
 
+from journeys.cli._destinations import add_network_options, network
 from journeys.cli._io import Failure, counted, examine, listed, read_bytes, read_space
 from journeys.codec.schema import json_schema
 from journeys.codec.strict_json import InvalidJSON, parse_json
+from journeys.destinations import check_destinations, own_variables
 from journeys.errors import nearest
 from journeys.runtime.render import Counts, graph_of, to_mermaid, to_svg, to_text
 
@@ -20,6 +22,8 @@ def add_commands(commands: Any) -> None:
     check = commands.add_parser("validate", help="every problem of a space, its path and the remedy")
     check.add_argument("space", metavar="SPACE.json")
     check.add_argument("--json", action="store_true", help="the problems as JSON lines")
+    check.add_argument("--secrets", action="store_true", help="also whether the secrets of destinations are set here")
+    add_network_options(check)
     check.set_defaults(run=run_validate)
 
     schema = commands.add_parser("schema", help="the JSON Schema of a space (draft 2020-12)")
@@ -35,7 +39,10 @@ def add_commands(commands: Any) -> None:
 
 def run_validate(options: argparse.Namespace) -> int:
     """Exit code 1 if there is a problem."""
-    _, problems = examine(options.space)
+    space, problems = examine(options.space)
+    if space is not None:
+        environ = own_variables() if options.secrets else None
+        problems += check_destinations(space.destinations, environ=environ, network=network(options))
     if options.json:
         for each in problems:
             print(json.dumps({name: getattr(each, name) for name in ("code", "path", "message", "hint")}))

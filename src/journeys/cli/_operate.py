@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from journeys._time import format_instant
+from journeys.cli._destinations import add_options, built
 from journeys.cli._io import Failure, counted, listed, opened_store, read_space, table
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
@@ -20,7 +21,7 @@ from journeys.runtime._library import PREFIX, Entry
 from journeys.runtime._opening import SPACE
 from journeys.runtime.clocks import SystemClock
 from journeys.runtime.delivery import Deliverer
-from journeys.runtime.evaluator import Evaluator, built_destinations
+from journeys.runtime.evaluator import Evaluator
 
 
 def add_commands(commands: Any) -> None:
@@ -30,6 +31,7 @@ def add_commands(commands: Any) -> None:
     deliver = _command(commands, "deliver", "send what is in the outbox", run_deliver)
     deliver.add_argument("--follow", action="store_true", help="go on until interrupted")
     deliver.add_argument("--threads", type=int, default=8, metavar="N")
+    add_options(deliver)
     deliver.add_argument("--resend", action="store_true", help="first make dead letters deliverable again")
     publish = _command(commands, "publish", "publish a journey of a space as its next version", run_publish)
     publish.add_argument("space", metavar="SPACE.json")
@@ -145,8 +147,7 @@ def run_deliver(options: argparse.Namespace) -> int:
     store = opened_store(options.store)
     try:
         space = _stored_space(store)
-        destinations = built_destinations(space, {})
-        deliverer = Deliverer(store, destinations, clock=SystemClock())
+        deliverer = Deliverer(store, built(space, options, "the space of this store"), clock=SystemClock())
         if options.resend:
             letters = store.dead_letters(None, 1 << 30)
             print(f"{counted(deliverer.resend(list(letters)), 'dead letter')} made deliverable again")
@@ -158,8 +159,6 @@ def run_deliver(options: argparse.Namespace) -> int:
         if done.next_try:
             print(f"the next try is due at {format_instant(done.next_try)}")
         return 1 if store.dead_letters(None, 1) else 0
-    except InvalidDefinition as error:
-        raise Failure(listed(list(error.problems)), 1) from None
     finally:
         store.close()
 

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any
 
+from journeys.cli._destinations import add_options, built
 from journeys.cli._io import Failure, listed, read_space
 from journeys.errors import InvalidDefinition, JourneysError
 from journeys.runtime.evaluator import Evaluator
@@ -36,6 +37,7 @@ def add_commands(commands: Any) -> None:
     serve.add_argument("--port", type=int, default=8000, help="0: any that is free")
     serve.add_argument("--write-key", metavar="KEY", action="append", default=[], help="may be given several times")
     serve.add_argument("--read-token", metavar="TOKEN", help="without one nothing is shown")
+    add_options(serve)
     serve.add_argument("--dev", action="store_true", help="no write key is asked for; on this machine only")
     serve.set_defaults(run=run_serve)
 
@@ -56,8 +58,9 @@ def run_serve(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise Failure(f"serve needs more than is installed: pip install 'journeys[server]' ({error})") from None
     space = read_space(options.space)
+    destinations = built(space, options, options.space)
     try:
-        evaluator = Evaluator(space, store=options.store)
+        evaluator = Evaluator(space, destinations=destinations, store=options.store)
     except InvalidDefinition as error:
         raise Failure(f"{options.space}:\n{listed(list(error.problems))}", 1) from None
     except (ValueError, JourneysError, ImportError, OSError) as error:

@@ -219,7 +219,7 @@ def test_any_connection_of_the_db_api(tmp_path: Path) -> None:
     "name", ['vip"; DROP TABLE x; --', "vip x", "", "1vip", "vip.", "a.b;c", "ü", "v" * 64, "vip\0"]
 )
 def test_names_are_checked(name: str) -> None:
-    with pytest.raises(ValueError, match="no name of a table"):
+    with pytest.raises(ValueError, match="is no name"):
         SQLTable(":memory:", name)
     with pytest.raises(ValueError):
         SQLTable(":memory:", "vip", columns=[name])

@@ -23,7 +23,9 @@ from journeys.destinations import (
     Webhook,
     build_destination,
     build_destinations,
+    check_destinations,
     json_request,
+    own_variables,
     secret,
 )
 from journeys.errors import InvalidDefinition, Problem
@@ -90,9 +92,7 @@ def test_examples(tag: str, tmp_path: Path) -> None:
 def test_unknown_options_name_the_nearest(tag: str, tmp_path: Path) -> None:
     for name in EXAMPLES[tag]:
         found = problems(tag, EXAMPLES[tag] | {name + "z": 1}, directory=tmp_path)
-        assert [(each.code, each.path) for each in found] == [
-            ("unknown_field", f"$.destinations.email.options.{name}z")
-        ]
+        assert [(each.code, each.path) for each in found] == [("unknown_field", f"$.destinations.email.{name}z")]
         assert name in found[0].hint
 
 
@@ -118,7 +118,7 @@ def test_what_only_an_application_decides(tag: str, tmp_path: Path) -> None:
 def test_secrets_are_named(tag: str, name: str, literal: Any, tmp_path: Path) -> None:
     found = problems(tag, EXAMPLES[tag] | {name: literal}, directory=tmp_path)
     assert {each.code for each in found} == {"literal_secret"}
-    assert found[0].path.startswith(f"$.destinations.email.options.{name}")
+    assert found[0].path.startswith(f"$.destinations.email.{name}")
     assert 'use {"env": "NAME"}' in found[0].hint
 
 
@@ -154,31 +154,31 @@ def test_without_an_environ_only_our_own_variables(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("tag", "options", "code", "where"),
     [
-        ("segment", {}, "missing_field", ".options.write_key"),
-        ("segment", {"write_key": ENV, "region": "mars"}, "wrong_value", ".options.region"),
-        ("segment", {"write_key": ENV, "region": 5}, "wrong_type", ".options.region"),
-        ("segment", {"write_key": ENV, "integrations": []}, "wrong_type", ".options.integrations"),
-        ("webhook", {"url": "http://hooks.example/"}, "wrong_value", ".options"),
-        ("webhook", {"url": "https://127.0.0.1/"}, "wrong_value", ".options"),
-        ("webhook", {"url": "https://u:p@hooks.example/"}, "wrong_value", ".options"),
-        ("webhook", {"url": 5}, "wrong_type", ".options.url"),
-        ("webhook", {"url": "https://hooks.example/", "headers": []}, "wrong_type", ".options.headers"),
-        ("webhook", {"url": "https://hooks.example/", "headers": {"a": 1}}, "wrong_type", ".options.headers.a"),
-        ("webhook", {"url": "https://hooks.example/", "headers": {"host": "x"}}, "wrong_value", ".options"),
-        ("http", {"url": "https://a.example", "retry": "x"}, "wrong_type", ".options.retry"),
-        ("http", {"url": "https://a.example", "retry": [True]}, "wrong_type", ".options.retry"),
-        ("http", {"url": "https://a.example", "form": 1}, "wrong_type", ".options.form"),
-        ("http", {"url": "https://a.example", "body": "{{ a | up }}"}, "wrong_value", ".options"),
-        ("hubspot", {"access_token": ENV, "hub_id": 1.0}, "wrong_type", ".options.hub_id"),
-        ("hubspot", {"access_token": ENV, "hub_id": True}, "wrong_type", ".options.hub_id"),
-        ("braze", {"api_key": ENV, "endpoint": "evil.example"}, "wrong_value", ".options.endpoint"),
-        ("smtp", {"host": "127.0.0.1", "sender": "a@b.example"}, "wrong_value", ".options"),
-        ("smtp", {"host": "mail.example", "sender": "a@b.example", "security": "none"}, "wrong_value", ".options"),
-        ("twilio", {"account_sid": "x", "auth_token": ENV, "sender": "+491"}, "wrong_value", ".options.account_sid"),
-        ("record", {"x": 1}, "unknown_field", ".options.x"),
+        ("segment", {}, "missing_field", ".write_key"),
+        ("segment", {"write_key": ENV, "region": "mars"}, "wrong_value", ".region"),
+        ("segment", {"write_key": ENV, "region": 5}, "wrong_type", ".region"),
+        ("segment", {"write_key": ENV, "integrations": []}, "wrong_type", ".integrations"),
+        ("webhook", {"url": "http://hooks.example/"}, "wrong_value", ".url"),
+        ("webhook", {"url": "https://127.0.0.1/"}, "wrong_value", ".url"),
+        ("webhook", {"url": "https://u:p@hooks.example/"}, "wrong_value", ".url"),
+        ("webhook", {"url": 5}, "wrong_type", ".url"),
+        ("webhook", {"url": "https://hooks.example/", "headers": []}, "wrong_type", ".headers"),
+        ("webhook", {"url": "https://hooks.example/", "headers": {"a": 1}}, "wrong_type", ".headers.a"),
+        ("webhook", {"url": "https://hooks.example/", "headers": {"host": "x"}}, "wrong_value", ".headers"),
+        ("http", {"url": "https://a.example", "retry": "x"}, "wrong_type", ".retry"),
+        ("http", {"url": "https://a.example", "retry": [True]}, "wrong_type", ".retry"),
+        ("http", {"url": "https://a.example", "form": 1}, "wrong_type", ".form"),
+        ("http", {"url": "https://a.example", "body": "{{ a | up }}"}, "wrong_value", ".body"),
+        ("hubspot", {"access_token": ENV, "hub_id": 1.0}, "wrong_type", ".hub_id"),
+        ("hubspot", {"access_token": ENV, "hub_id": True}, "wrong_type", ".hub_id"),
+        ("braze", {"api_key": ENV, "endpoint": "evil.example"}, "wrong_value", ".endpoint"),
+        ("smtp", {"host": "127.0.0.1", "sender": "a@b.example"}, "wrong_value", ".host"),
+        ("smtp", {"host": "mail.example", "sender": "a@b.example", "security": "none"}, "wrong_value", ".security"),
+        ("twilio", {"account_sid": "x", "auth_token": ENV, "sender": "+491"}, "wrong_value", ".account_sid"),
+        ("record", {"x": 1}, "unknown_field", ".x"),
         ("function", {}, "needs_application", ".type"),
-        ("csv", {"path": "vip.csv"}, "needs_application", ".options.path"),
-        ("sql", {"database": "x.db", "table": "vip"}, "needs_application", ".options.database"),
+        ("csv", {"path": "vip.csv"}, "needs_application", ".path"),
+        ("sql", {"database": "x.db", "table": "vip"}, "needs_application", ".database"),
         ("webhok", {}, "unknown_type", ".type"),
     ],
 )
@@ -212,7 +212,7 @@ def test_files_stay_in_the_directory(name: Any, tmp_path: Path) -> None:
     (inside / "link").symlink_to(tmp_path)
     for tag, key in (("csv", "path"), ("sql", "database")):
         found = problems(tag, EXAMPLES[tag] | {key: name}, directory=inside)
-        assert found[0].path == f"$.destinations.email.options.{key}"
+        assert found[0].path == f"$.destinations.email.{key}"
 
 
 def test_built_lists_work(tmp_path: Path) -> None:
@@ -244,8 +244,8 @@ def test_all_problems_at_once() -> None:
         )
     assert [each.path for each in told.value.problems] == [
         "$.destinations.a.type",
-        '$.destinations["b-c"].options.regoin',
-        '$.destinations["b-c"].options.write_key',
+        '$.destinations["b-c"].regoin',
+        '$.destinations["b-c"].write_key',
     ]
 
 
@@ -255,6 +255,56 @@ def test_the_application_s_network_is_used() -> None:
     )
     assert isinstance(built, Webhook)
     assert built.network.private
+
+
+# ------------------------------------------------------------------------------------------ checked, and not built
+
+
+@pytest.mark.parametrize("tag", TYPES)
+def test_a_definition_that_is_fine_needs_nothing_to_be_checked(tag: str) -> None:
+    """No secret, no file, no function: what the application gives is not the definition's fault."""
+    assert check_destinations({"email": define(tag)}) == []
+
+
+def test_a_check_says_what_building_would_say() -> None:
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("segment", {}), ("segment", {"write_key": ENV, "region": "euu"}), ("webhook", {"ulr": "https://a.example"}),
+        ("webhook", {"url": "http://10.0.0.5/"}), ("slack", {"url": "https://hooks.slack.example/taint"}),
+        ("hubspot", {"access_token": ENV, "hub_id": "1"}), ("webhok", {}),
+        ("http", {"url": "https://a.example", "headers": {"x": "{{ a | b }}"}}),
+        ("http", {"url": "https://a.example", "retry": [200]}),
+        ("smtp", {"host": "mail.example", "sender": "nobody"}), ("sql", {"database": "x.db", "table": "a b"}),
+        ("csv", {"path": "x.csv", "columns": ["profile"]}), ("csv", {}),
+        ("mailchimp", {"api_key": {"env": "MC"}, "list_id": "a/b"}),
+    ]  # fmt: skip
+    for tag, options in wrong:
+        checked = check_destinations({"email": define(tag, options)})
+        assert checked and checked == problems(tag, options, directory=".")
+        assert all(each.path.startswith("$.destinations.email.") for each in checked)
+
+
+def test_a_check_with_secrets_says_which_are_not_there(monkeypatch) -> None:
+    definitions = {"email": define("webhook", {"url": "https://a.example", "secret": {"env": "JOURNEYS_HOOK"}})}
+    monkeypatch.delenv("JOURNEYS_HOOK", raising=False)
+    assert check_destinations(definitions) == []
+    monkeypatch.setenv("JOURNEYS_HOOKS", "whsec_" + "A" * 40)
+    [problem] = check_destinations(definitions, environ=own_variables())
+    assert (problem.code, problem.path) == ("missing_secret", "$.destinations.email.secret")
+    assert problem.hint == "did you mean 'JOURNEYS_HOOKS'?"
+    monkeypatch.setenv("JOURNEYS_HOOK", "taint")
+    [problem] = check_destinations(definitions, environ=own_variables())
+    assert (problem.code, problem.path) == ("wrong_value", "$.destinations.email.secret")
+    assert "taint" not in str(problem)
+
+
+def test_the_variables_of_the_command_line_are_no_secrets_of_definitions(monkeypatch) -> None:
+    monkeypatch.setenv("JOURNEYS_READ_TOKEN", "taint")
+    monkeypatch.setenv("JOURNEYS_WRITE_KEYS", "taint")
+    for name in ("JOURNEYS_READ_TOKEN", "JOURNEYS_WRITE_KEYS"):
+        assert name not in own_variables()
+        assert [each.code for each in problems("segment", {"write_key": {"env": name}}, environ=None)] == [
+            "missing_secret"
+        ]
 
 
 # --------------------------------------------------------------------------------------------------------- plug-ins
@@ -303,6 +353,10 @@ def test_plug_ins() -> None:
     assert isinstance(build_destination("email", define("owl", {}), environ={}), Record)
     assert problems("owl", {"x": 1})[0].code == "owl"
     assert problems("broken", {})[0].code == "plugin_failed"
+    assert check_destinations({"a": define("owl", {}), "b": define("pigeon", {"key": ENV})}) == []
+    assert [each.path for each in check_destinations({"a": define("pigeon", {"loft": 1})})] == [
+        "$.destinations.a.key", "$.destinations.a.loft"
+    ]  # fmt: skip
     assert isinstance(build_destination("email", define("record"), environ={}), Record)  # built-in types come first
 
 

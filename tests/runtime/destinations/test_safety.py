@@ -257,3 +257,45 @@ def test_unix_sockets_cannot_be_reached() -> None:
         _Backend(Network()).connect_unix_socket("/var/run/docker.sock")
     with pytest.raises(NotImplementedError):
         asyncio.run(_AsyncBackend(Network()).connect_unix_socket("/var/run/docker.sock"))
+
+
+# ---------------------------------------------------------------------------------------- what an operator allows
+
+
+def test_networks_that_are_allowed_are_allowed_and_no_others() -> None:
+    network = Network(http=True, networks=["10.1.2.0/24", "fd00::7"])
+    for address in ("10.1.2.3", "::ffff:10.1.2.3", "fd00::7", "1.1.1.1"):
+        assert network.allows(address), address
+    for address in (
+        "10.1.3.1",
+        "127.0.0.1",
+        "::ffff:127.0.0.1",
+        "fd00::8",
+        "fd00::7%eth0",
+        "64:ff9b::a01:203",
+        "x",
+        "",
+    ):
+        assert not network.allows(address), address
+    for url in ("http://10.1.2.3:8080/hook", "http://[fd00::7]/", "http://167838211/", "http://hook.internal/"):
+        check_url(url, network)
+    for url in ("http://10.1.3.3/", "http://127.0.0.1/", "http://127.1/", "http://[::1]/", "http://[::ffff:7f00:1]/"):
+        with pytest.raises(ValueError, match="not public"):
+            check_url(url, network)
+
+
+@pytest.mark.parametrize("wrong", ["10.1.2.0/24", ["10.1.2.3/24"], ["ten"], ["localhost"]])
+def test_networks_that_are_none(wrong) -> None:
+    with pytest.raises((ValueError, TypeError), match=r"10\.1\.2|write"):
+        Network(networks=wrong)
+
+
+@pytest.mark.parametrize("send", [deliver_sync, deliver_async])
+def test_names_are_held_to_the_networks_too(canary: Canary, send) -> None:
+    """A name that leads elsewhere is not connected to, whatever it is called."""
+    where = {"hook.internal": ["10.1.2.3"], "other.internal": ["10.1.3.3"], "both.internal": ["10.1.3.3", "10.1.2.4"]}
+    network = Network(http=True, networks=["10.1.2.0/24"], resolve=lambda host, port: where[host])
+    for host, error in (("hook", errors.Retry), ("other", errors.Rejected), ("both", errors.Retry)):
+        with pytest.raises(error):
+            send(Webhook(f"http://{host}.internal/", network=network), delivery())
+    assert canary.seen == ["10.1.2.3", "10.1.2.4"]

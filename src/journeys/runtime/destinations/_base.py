@@ -44,6 +44,23 @@ _TELLING = frozenset(("type", "event", "call", "channel", "list"))
 _SHOWN = 200
 
 
+class WrongSetting(ValueError):
+    """A setting that cannot be used; ``name`` says which."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(problem)
+        self.name = name
+
+
+@contextlib.contextmanager
+def setting(name: str) -> Iterator[None]:
+    """What is wrong in this block is wrong with this setting."""
+    try:
+        yield
+    except (ValueError, TypeError) as problem:
+        raise WrongSetting(name, str(problem)) from None
+
+
 @attrs.frozen
 class Shown:
     """A request or a message as ``test`` shows it: without its secrets."""

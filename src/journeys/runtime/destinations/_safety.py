@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 import httpx
@@ -67,14 +67,28 @@ def _is_public_4(ip: ipaddress.IPv4Address) -> bool:
     return ip.is_global and not any(ip in network for network in _NOT_PUBLIC_4)
 
 
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _networks(values: Iterable[str | IPNetwork]) -> tuple[IPNetwork, ...]:
+    if isinstance(values, str):
+        raise TypeError(f"expected several networks, got one text: write [{values!r}]")
+    try:
+        return tuple(ipaddress.ip_network(each) for each in values)
+    except ValueError as problem:
+        raise ValueError(f"{problem}: expected an address or a network like 10.1.2.0/24") from None
+
+
 @attrs.frozen(kw_only=True)
 class Network:
     """What a destination may do on the network. Set by the application, never by a definition."""
 
     #: plain http too
     http: bool = False
-    #: addresses that are not public too
+    #: every address, also those that are not public
     private: bool = False
+    #: the addresses of these networks besides the public ones
+    networks: tuple[IPNetwork, ...] = attrs.field(default=(), converter=_networks)
     #: seconds for one try, everything included
     timeout: float = attrs.field(default=20.0, validator=attrs.validators.gt(0))
     #: this much of an answer is read
@@ -90,7 +104,18 @@ class Network:
 
     def allows(self, address: str) -> bool:
         """Whether the address may be connected to."""
-        return self.private or is_public(address)
+        return self.private or is_public(address) or self._is_within(address)
+
+    def _is_within(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(ip, ipaddress.IPv6Address):
+            if ip.scope_id is not None:
+                return False
+            ip = ip.ipv4_mapped or ip
+        return any(ip in network for network in self.networks)
 
 
 #: https to public addresses
@@ -130,18 +155,19 @@ def check_host(host: str, network: Network) -> None:
     name = host.rstrip(".").lower()
     if network.private:
         return
-    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
+    if not network.networks and (name == "localhost" or name.endswith((".localhost", ".local", ".internal"))):
         raise ValueError("this host is not public")
     try:
         ipaddress.ip_address(host)
     except ValueError:
         pass
     else:
-        if not is_public(host):
+        if not network.allows(host):
             raise ValueError("this address is not public")
     try:
-        socket.inet_aton(name)  # takes the spellings that the system's resolver takes: 127.1, 0x7f000001, 2130706433
+        # takes the spellings that the system's resolver takes: 127.1, 0x7f000001, 2130706433
+        address = socket.inet_ntoa(socket.inet_aton(name))
     except OSError:
         return
-    if not is_public(socket.inet_ntoa(socket.inet_aton(name))):
+    if not network.allows(address):
         raise ValueError("this address is not public")

@@ -14,7 +14,7 @@ import attrs
 from journeys import errors
 from journeys.plan.values import ABSENT, text_of
 from journeys.ports import Delivery
-from journeys.runtime.destinations._base import SECRET, Adapter
+from journeys.runtime.destinations._base import SECRET, Adapter, WrongSetting, setting
 from journeys.runtime.destinations._fill import check_template, fill, fill_text, scope, without_tags
 from journeys.runtime.destinations._http import Answer, Request, check_headers, json_bytes
 from journeys.runtime.destinations._safety import check_url
@@ -57,15 +57,16 @@ class HTTP(Adapter):
     calls = frozenset(("track", "identify", "mapped", "message", "add", "remove"))
 
     def __attrs_post_init__(self) -> None:
-        authority = self.url.partition("://")[2].partition("/")[0].partition("?")[0]
-        if "{{" in authority:
-            raise ValueError("the host of a URL is fixed: tags may stand in its path and its query")
-        check_url(without_tags(self.url), self.network)
-        texts = [each for each in (*self.headers.values(), *self.query.values()) if isinstance(each, str)]
-        for template in (self.url, self.body, texts):
-            check_template(template)
+        with setting("url"):
+            authority = self.url.partition("://")[2].partition("/")[0].partition("?")[0]
+            if "{{" in authority:
+                raise ValueError("the host of a URL is fixed: tags may stand in its path and its query")
+            check_url(without_tags(self.url), self.network)
+        for name in ("url", "headers", "query", "body"):
+            with setting(name):
+                check_template(getattr(self, name))
         if self.username is not None and self.token is not None:
-            raise ValueError("give either a token or a username and password")
+            raise WrongSetting("token", "give either a token or a username and password")
         if self.list:
             self._becomes_a_list()
 

@@ -19,7 +19,7 @@ import attrs
 from journeys import errors
 from journeys.plan.values import ABSENT, find, text_of
 from journeys.ports import Delivery
-from journeys.runtime.destinations._base import PYTHON
+from journeys.runtime.destinations._base import PYTHON, WrongSetting
 from journeys.runtime.destinations._contents import content
 from journeys.runtime.destinations.record import Local
 
@@ -209,9 +209,10 @@ class SQLTable(Local):
     deliver_batch_async = Local._deliver_batch_async
 
     def __attrs_post_init__(self) -> None:
-        for name in (*self.table.split("."), *self.columns):
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r:.40} is no name of a table or column: expected [A-Za-z_][A-Za-z0-9_]*")
+        for field, names in (("table", self.table.split(".")), ("columns", [*self.columns])):
+            for name in names:
+                if not _NAME.fullmatch(name):
+                    raise WrongSetting(field, f"{name!r:.40} is no name: expected [A-Za-z_][A-Za-z0-9_]*")
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
         changes = _changes(deliveries)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import collections.abc
 import importlib.metadata
-import os
-import re
-import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +16,9 @@ from journeys.codec.problems import Report, member
 from journeys.errors import Problem, nearest
 from journeys.model.space import DestinationDefinition
 from journeys.ports import Destination
-from journeys.runtime.destinations._base import Adapter
+from journeys.runtime.destinations._base import Adapter, WrongSetting
+from journeys.runtime.destinations._options import Ours, Reader, words
 from journeys.runtime.destinations._safety import PUBLIC, Network
-from journeys.runtime.destinations._secrets import Secret, env
 from journeys.runtime.destinations.amplitude import Amplitude
 from journeys.runtime.destinations.braze import Braze
 from journeys.runtime.destinations.customer_io import CustomerIO
@@ -40,7 +37,13 @@ from journeys.runtime.destinations.twilio import Twilio
 from journeys.runtime.destinations.webhook import Webhook
 
 GROUP = "journeys.destinations"
-PREFIX = "JOURNEYS_"
+#: what the problems of destinations may be, besides those of every definition
+CODES: Mapping[str, str] = {
+    "literal_secret": "A secret stands in the definition, which may only name it.",
+    "missing_secret": "A secret that is named is not set.",
+    "needs_application": "Only whoever runs it can give this: a function, or where files are kept.",
+    "plugin_failed": "The plug-in that has a type of destination cannot be loaded.",
+}
 TYPES: Mapping[str, type[Any]] = {
     "amplitude": Amplitude,
     "braze": Braze,
@@ -61,33 +64,18 @@ TYPES: Mapping[str, type[Any]] = {
     "twilio": Twilio,
     "webhook": Webhook,
 }
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_CREDENTIAL = re.compile(r"auth|(?<!idempotency-)key|token|secret|password|cookie|signature", re.IGNORECASE)
-
-
-class _Ours(Mapping[str, str]):
-    """The environment variables that are for definitions, told by how their names begin."""
-
-    def __getitem__(self, name: str) -> str:
-        if not name.startswith(PREFIX):
-            raise KeyError(name)
-        return os.environ[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in os.environ if name.startswith(PREFIX))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 @attrs.frozen(kw_only=True)
 class _Application:
     """What only the application can give."""
 
-    environ: Mapping[str, str] = attrs.field(repr=False)
+    environ: Mapping[str, str] | None = attrs.field(repr=False)
     network: Network
-    functions: Mapping[str, Callable[[Any], object]]
-    directory: Path | None
+    functions: Mapping[str, Callable[[Any], object]] = attrs.field(factory=dict)
+    directory: Path | None = None
+    #: the definitions alone are checked: whatever the application has to give, it will
+    trusted: bool = False
 
 
 def build_destination(
@@ -123,7 +111,7 @@ def build_destinations(
     """The destinations of a space, by their keys; InvalidDefinition tells all that is wrong with any of them."""
     report = Report()
     application = _Application(
-        environ=_Ours() if environ is None else environ,
+        environ=Ours() if environ is None else environ,
         network=network,
         functions=functions or {},
         directory=None if directory is None else Path(directory),
@@ -135,6 +123,32 @@ def build_destinations(
     if report.problems:
         raise errors.InvalidDefinition(report.problems)
     return built
+
+
+def check_destinations(
+    definitions: Mapping[str, DestinationDefinition],
+    *,
+    environ: Mapping[str, str] | None = None,
+    network: Network = PUBLIC,
+) -> list[Problem]:
+    """Every problem of the definitions that no application could mend; nothing is made of them.
+
+    Without an ``environ`` secrets only have to be named: who checks a definition rarely has them. With one (such as
+    ``own_variables()``) they must be in it. ``network`` says what the application will allow.
+    """
+    report = Report()
+    application = _Application(environ=environ, network=network, trusted=True)
+    for key, definition in definitions.items():
+        _build(key, definition, application, report, member("$.destinations", key))
+    return report.problems
+
+
+def own_variables() -> Mapping[str, str]:
+    """The environment variables that definitions may name when an application says nothing else, as they are now.
+
+    They begin with ``JOURNEYS_``, but for those of whoever runs the command line.
+    """
+    return Ours()
 
 
 def types_known() -> list[str]:
@@ -156,9 +170,10 @@ def _build(key: str, definition: DestinationDefinition, app: _Application, repor
         built = _from_settings(kind, definition, options, app, report, path)
     else:  # a plug-in's own way
         try:
-            built = kind(options, app.environ)
+            built = kind(options, Ours() if app.environ is None else app.environ)
         except errors.InvalidDefinition as invalid:
-            report.problems.extend(invalid.problems)
+            unset = "missing_secret" if app.environ is None else None
+            report.problems.extend(each for each in invalid.problems if each.code != unset)
             return None
     if len(report.problems) == before and hasattr(built, "deliver_batch") != definition.list:
         if definition.list:
@@ -190,8 +205,8 @@ def _kind(tag: str, report: Report, path: str) -> Any:
 
 def _function(key: str, definition: DestinationDefinition, app: _Application, report: Report, path: str) -> Any:
     _takes(definition.options, (), report, path)
-    if key in app.functions:
-        return Function(app.functions[key], list=definition.list)
+    if key in app.functions or app.trusted:
+        return Function(app.functions.get(key, print), list=definition.list)
     hint = f"the application gives it: functions={{{key!r}: …}}, or Function(…) as the destination {key!r}"
     report.add("needs_application", f"{path}.type", "a function cannot be written in a definition", hint=hint)
     return None
@@ -200,7 +215,7 @@ def _function(key: str, definition: DestinationDefinition, app: _Application, re
 def _takes(options: Mapping[str, Any], known: tuple[str, ...], report: Report, path: str) -> bool:
     unknown = [name for name in options if name not in known]
     for name in unknown:
-        report.unknown(f"{path}.options", name, known or ("none",))
+        report.unknown(path, name, ("type", "list", *known))
     return not unknown
 
 
@@ -212,13 +227,12 @@ def _from_settings(
     path: str,
 ) -> Any:  # fmt: skip
     before = len(report.problems)
-    where = f"{path}.options"
     given: dict[str, Any] = {}
     files: tuple[str, ...] = ()
     if kind in (CSVFile, SQLTable):
         name = "path" if kind is CSVFile else "database"
         files = (name,)
-        file = _file(options.pop(name, None), name, app, report, where)
+        file = _file(options.pop(name, None), name, app, report, path)
         given["path" if kind is CSVFile else "connect"] = file
     fields = {
         field.alias or field.name: field
@@ -231,130 +245,61 @@ def _from_settings(
         given["network"] = app.network
     _takes(options, (*files, *fields), report, path)
     hints = typing.get_type_hints(kind)
+    reader = Reader(app.environ, report)
     for name, field in fields.items():
         if name in options:
-            reader = _Reader(app.environ, report)
-            given[name] = reader.read(options[name], field, hints.get(field.name, Any), member(where, name))
+            count = len(report.problems)
+            given[name] = reader.read(options[name], field, hints.get(field.name, Any), member(path, name))
+            if len(report.problems) == count:
+                _try(partial(_held_against, field, given[name]), report, member(path, name))
         elif field.default is attrs.NOTHING:
-            report.missing(where, name, _words(hints.get(field.name, Any), field))
+            report.missing(path, name, words(hints.get(field.name, Any), field))
     if len(report.problems) > before:
         return None
+    return _try(partial(kind, **given), report, path)
+
+
+def _held_against(field: attrs.Attribute[Any], value: Any) -> None:
+    """What the setting itself has to say of a value; so every option is looked at, and not up to the first problem."""
+    convert: Any = field.converter
+    validate: Any = field.validator
+    converted = value if convert is None else convert(value)
+    if validate is not None:
+        validate(None, field, converted)
+
+
+def _try(make: Callable[[], Any], report: Report, path: str) -> Any:
+    """What the function gives; None and a problem, if it finds a setting wrong."""
     try:
-        return kind(**given)
+        return make()
+    except WrongSetting as error:
+        report.add("wrong_value", member(path, error.name), str(error))
     except (ValueError, TypeError) as error:
-        _note(error, report, where)
-        return None
-
-
-def _note(error: Exception, report: Report, where: str) -> None:
-    """A problem out of what a converter or a validator raised."""
-    message, *rest = error.args or (type(error).__name__,)
-    attribute = rest[0] if rest and isinstance(rest[0], attrs.Attribute) else None
-    path = where if attribute is None else member(where, attribute.name)
-    hint = ""
-    if attribute is not None and len(rest) > 2 and isinstance(rest[1], (tuple, list)):
-        hint = nearest(str(rest[2]), [str(each) for each in rest[1]])
-    report.add("wrong_value", path, str(message)[:300], hint=hint)
+        message, *rest = error.args or (type(error).__name__,)
+        hint = ""
+        if len(rest) > 2 and isinstance(rest[1], (tuple, list)):  # from the validator `in_` of attrs
+            hint = nearest(str(rest[2]), [str(each) for each in rest[1]])
+        report.add("wrong_value", path, str(message)[:300], hint=hint)
+    return None
 
 
 def _file(value: Any, name: str, app: _Application, report: Report, where: str) -> Path | None:
     path = member(where, name)
-    if app.directory is None:
+    if app.directory is None and not app.trusted:
         report.add(
             "needs_application", path, "a definition does not decide where files are written",
-            hint="the application gives the place: directory=…",
+            hint="whoever runs it gives the place: directory=…, or --lists on the command line",
         )  # fmt: skip
+        return None
+    if value is None:
+        report.missing(where, name, "the name of a file")
         return None
     if not isinstance(value, str) or not value or "\0" in value:
         report.wrong_type(path, "the name of a file", value)
         return None
-    root = app.directory.resolve()
+    root = (app.directory or Path()).resolve()
     file = (root / value).resolve()
     if file == root or not file.is_relative_to(root):
         report.wrong_value(path, "the name of a file inside the application's directory", value)
         return None
     return file
-
-
-class _Reader:
-    """Reads one option."""
-
-    def __init__(self, environ: Mapping[str, str], report: Report) -> None:
-        self.environ, self.report = environ, report
-
-    def read(self, value: Any, field: attrs.Attribute[Any], hint: Any, path: str) -> Any:
-        """The setting that the option says, None if it says none."""
-        if field.metadata.get("secret"):
-            if isinstance(value, (list, tuple)) and typing.get_origin(hint) is tuple:
-                return tuple(self.secret(each, f"{path}[{index}]") for index, each in enumerate(value))
-            return self.secret(value, path)
-        if field.name in ("headers", "query"):
-            return self.texts(value, path)
-        if field.name == "columns" and _fits(value, tuple[str, ...]):
-            return value  # names that stand for both
-        if not _fits(value, hint):
-            self.report.wrong_type(path, _words(hint, field), value)
-        return value
-
-    def texts(self, value: Any, path: str) -> dict[str, Any]:
-        """Texts, and secrets by their names."""
-        if not isinstance(value, Mapping):
-            self.report.wrong_type(path, "an object", value)
-            return {}
-        found: dict[str, Any] = {}
-        for name, each in value.items():
-            if isinstance(each, Mapping) or _CREDENTIAL.search(str(name)):
-                found[name] = self.secret(each, member(path, name))
-            elif isinstance(each, str):
-                found[name] = each
-            else:
-                self.report.wrong_type(member(path, name), "a text", each)
-        return {name: each for name, each in found.items() if each is not None}
-
-    def secret(self, value: Any, path: str) -> Secret | None:
-        """A secret by its name."""
-        name = value.get("env") if isinstance(value, Mapping) and set(value) == {"env"} else None
-        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-            message = "a definition names its secrets, it does not contain them"
-            hint = 'use {"env": "NAME"} with the name of an environment variable'
-            # what was given is not repeated
-            self.report.problems.append(Problem("literal_secret", path, message, hint, '{"env": "NAME"}'))
-            return None
-        if not self.environ.get(name):
-            message = f"there is no secret {name}"
-            ours = isinstance(self.environ, _Ours)
-            hint = "set the environment variable" + (f", whose name begins with {PREFIX}" if ours else "")
-            self.report.add("missing_secret", path, message, hint=hint, got=name)
-            return None
-        return env(name, self.environ)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    if hint is Any:
-        return True
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, each) for each in arguments)
-    if hint is type(None):
-        return value is None
-    if hint in (int, float):
-        return type(value) is int or (hint is float and type(value) is float)
-    if origin is collections.abc.Mapping:
-        return isinstance(value, Mapping) and all(_fits(each, arguments[1]) for each in value.values())
-    if origin in (frozenset, tuple):
-        return isinstance(value, (list, tuple)) and all(_fits(each, arguments[0]) for each in value)
-    return isinstance(value, hint if isinstance(hint, type) else str)
-
-
-_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
-
-
-def _words(hint: Any, field: attrs.Attribute[Any]) -> str:
-    if field.metadata.get("secret"):
-        return '{"env": "NAME"}'
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_words(each, field) for each in arguments)
-    if origin is collections.abc.Mapping:
-        return "an object"
-    return "a list" if origin in (frozenset, tuple) else _WORDS.get(hint, "another value")

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from journeys.ports import Delivery
-from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter
+from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter, setting
 from journeys.runtime.destinations._contents import content, email_of, text_field
 from journeys.runtime.destinations._fill import check_template
 from journeys.runtime.destinations._http import Answer, Request, json_request
@@ -47,8 +47,9 @@ class SendGrid(Adapter):
     calls = frozenset(("track", "identify", "mapped", "message"))
 
     def __attrs_post_init__(self) -> None:
-        for template in (self.subject, self.text, self.html):
-            check_template(template)
+        for name in ("subject", "text", "html"):
+            with setting(name):
+                check_template(getattr(self, name))
 
     def request(self, delivery: Delivery) -> Request:
         """One email to one person."""

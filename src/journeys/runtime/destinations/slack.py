@@ -15,7 +15,7 @@ import attrs
 
 from journeys import errors
 from journeys.ports import Delivery
-from journeys.runtime.destinations._base import SECRET, Adapter
+from journeys.runtime.destinations._base import SECRET, Adapter, setting
 from journeys.runtime.destinations._contents import content
 from journeys.runtime.destinations._fill import check_template, fill_text, scope
 from journeys.runtime.destinations._http import Request, json_request
@@ -40,12 +40,14 @@ class Slack(Adapter):
     calls = frozenset(("track", "identify", "mapped", "message"))
 
     def __attrs_post_init__(self) -> None:
-        check_template(self.text)
+        with setting("text"):
+            check_template(self.text)
         try:
             url = self.url.reveal()
         except errors.Retry:
             return
-        check_url(url, self.network)
+        with setting("url"):
+            check_url(url, self.network)
 
     def request(self, delivery: Delivery) -> Request:
         """One message."""

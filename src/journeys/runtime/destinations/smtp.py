@@ -25,7 +25,7 @@ from journeys import errors
 from journeys._time import to_datetime
 from journeys.ports import Delivery
 from journeys.runtime.destinations import _http
-from journeys.runtime.destinations._base import SECRET, Adapter, Shown, Trial, check_size, told
+from journeys.runtime.destinations._base import SECRET, Adapter, Shown, Trial, WrongSetting, check_size, setting, told
 from journeys.runtime.destinations._fill import check_template
 from journeys.runtime.destinations._letters import letter
 from journeys.runtime.destinations._safety import check_host
@@ -74,14 +74,20 @@ class SMTP(Adapter):
     def __attrs_post_init__(self) -> None:
         if self.transport is not None:
             raise TypeError("a transport of httpx carries no email")
-        check_host(self.host, self.network)
+        with setting("host"):
+            check_host(self.host, self.network)
         if self.security == "none" and not self.network.http:
-            raise ValueError("security 'none' sends in the clear: use 'starttls' or 'tls'")
+            raise WrongSetting("security", "'none' sends in the clear: use 'starttls' or 'tls'")
         if self.port is not None and not 0 < self.port < 65_536:
-            raise ValueError("a port is a whole number from 1 to 65535")
-        _address(self.sender)
-        for template in (self.subject, self.text, self.html):
-            check_template(template)
+            raise WrongSetting("port", "a port is a whole number from 1 to 65535")
+        with setting("sender"):
+            _address(self.sender)
+        if self.reply_to is not None:
+            with setting("reply_to"):
+                _address(self.reply_to)
+        for name in ("subject", "text", "html"):
+            with setting(name):
+                check_template(getattr(self, name))
 
     def message(self, delivery: Delivery) -> EmailMessage:
         """The email for a delivery."""

@@ -18,7 +18,7 @@ import attrs
 from journeys import errors
 from journeys.plan.values import compact
 from journeys.ports import Delivery
-from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter
+from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter, setting
 from journeys.runtime.destinations._contents import content, text_field
 from journeys.runtime.destinations._fill import check_template, fill_text, scope
 from journeys.runtime.destinations._http import Request
@@ -50,7 +50,8 @@ class Twilio(Adapter):
     calls = frozenset(("track", "identify", "mapped", "message"))
 
     def __attrs_post_init__(self) -> None:
-        check_template(self.text)
+        with setting("text"):
+            check_template(self.text)
 
     def request(self, delivery: Delivery) -> Request:
         """One message."""

@@ -17,7 +17,7 @@ import attrs
 
 from journeys import errors
 from journeys.ports import Delivery
-from journeys.runtime.destinations._base import SECRET, Adapter
+from journeys.runtime.destinations._base import SECRET, Adapter, setting
 from journeys.runtime.destinations._http import Request, check_headers
 from journeys.runtime.destinations._safety import check_url
 from journeys.runtime.destinations._secrets import Secret, secrets
@@ -41,13 +41,15 @@ class Webhook(Adapter):
     calls = frozenset(("track", "identify", "mapped", "message", "add", "remove"))
 
     def __attrs_post_init__(self) -> None:
-        check_url(self.url, self.network)
+        with setting("url"):
+            check_url(self.url, self.network)
         for each in self.secret:
             try:
                 text = each.reveal()
             except errors.Retry:  # it may still be set until the first delivery
                 continue
-            _decoded(text)
+            with setting("secret"):
+                _decoded(text)
         if self.list:
             self._becomes_a_list()
 
