@@ -256,7 +256,11 @@ def _from_settings(
             report.missing(path, name, words(hints.get(field.name, Any), field))
     if len(report.problems) > before:
         return None
-    return _try(partial(kind, **given), report, path)
+
+    def make() -> Any:
+        return kind(**given)
+
+    return _try(make, report, path)
 
 
 def _held_against(field: attrs.Attribute[Any], value: Any) -> None:
