@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -29,6 +28,7 @@ from tests.server.support import (
     environment,
     evaluator,
     in_thread,
+    npm_installed,
     serving,
     track,
 )
@@ -114,13 +114,7 @@ NODE_OPTIONS: dict[str, Any] = {"flushAt": 20, "flushInterval": 50, "maxRetries"
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs the Node.js client; the library is installed into a directory of its own."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not here")
-    directory = tmp_path_factory.mktemp("node")
-    (directory / "package.json").write_text("{}")
-    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", NODE_CLIENT]
-    done = subprocess.run(install, cwd=directory, capture_output=True, text=True, env=dict(os.environ))
-    assert done.returncode == 0, done.stderr
+    directory = npm_installed(tmp_path_factory.mktemp("node"), NODE_CLIENT)
     script = directory / "send.cjs"
     shutil.copy(HERE / "send_node.cjs", script)
     return ["node", str(script)]

@@ -37,6 +37,13 @@ def add_commands(commands: Any) -> None:
     serve.add_argument("--port", type=int, default=8000, help="0: any that is free")
     serve.add_argument("--write-key", metavar="KEY", action="append", default=[], help="may be given several times")
     serve.add_argument("--read-token", metavar="TOKEN", help="without one nothing is shown")
+    serve.add_argument(
+        "--origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="browsers may send from pages of https://shop.example; may be given several times; '*' is every page",
+    )
     add_options(serve)
     serve.add_argument("--dev", action="store_true", help="no write key is asked for; on this machine only")
     serve.set_defaults(run=run_serve)
@@ -66,7 +73,10 @@ def run_serve(options: argparse.Namespace) -> int:
     except (ValueError, JourneysError, ImportError, OSError) as error:
         raise Failure(f"--store: {error}") from None
     with evaluator:
-        app = create_app(evaluator, write_keys=keys or None, read_token=token)
+        try:
+            app = create_app(evaluator, write_keys=keys or None, read_token=token, origins=options.origin)
+        except ValueError as error:
+            raise Failure(str(error)) from None
         config = uvicorn.Config(
             app,
             log_level="warning",

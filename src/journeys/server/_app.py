@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,6 +11,8 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,6 +29,8 @@ from journeys.server._writer import Full, Stopped, Writer
 from journeys.server.limits import Limits
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+#: as browsers write them: in lower case, and without a path
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.:\[\]_-]+", re.ASCII)
 
 
 def create_app(
@@ -33,13 +38,15 @@ def create_app(
     *,
     write_keys: Mapping[str, str] | Iterable[str] | None,
     read_token: str | None = None,
+    origins: Iterable[str] = (),
     limits: Limits | None = None,
 ) -> Starlette:
     """Segment's HTTP Tracking API in front of an evaluator, and what it knows for those who have the read token.
 
     ``write_keys`` are the keys that may send calls, as a mapping with the name of the source of each, which the metrics
-    show; None lets everybody send. Without a ``read_token`` nothing is shown. A call is answered when it is durable on
-    the evaluator's store; timers and deliveries are the business of ``running``, ``Evaluator.run`` or another worker.
+    show; None lets everybody send. Without a ``read_token`` nothing is shown. Pages of these ``origins`` may send from
+    a browser: ``https://shop.example``, or ``*`` alone for every page. A call is answered when it is durable on the
+    evaluator's store; timers and deliveries are the business of ``running``, ``Evaluator.run`` or another worker.
     """
     if read_token == "":
         raise ValueError("read_token is empty: leave it out, and nothing is shown")
@@ -61,10 +68,11 @@ def create_app(
         reads.close()
 
     routes: list[Route] = []
-    for name in (*protocol.ONE, *protocol.MANY):
+    called = {name: name for name in (*protocol.ONE, *protocol.MANY)} | protocol.SHORT
+    for path, name in called.items():
         endpoint = _counted(partial(ingest.take, kind=name), f"/v1/{name}", metrics)
         # some of Segment's clients write a slash at the end
-        routes += [Route(f"/v1/{name}{slash}", endpoint, methods=["POST"]) for slash in ("", "/")]
+        routes += [Route(f"/v1/{path}{slash}", endpoint, methods=["POST"]) for slash in ("", "/")]
     shown: dict[str, Endpoint] = {
         "/v1/profiles/{id:path}": reads.profile,
         "/v1/journeys": reads.journeys,
@@ -78,11 +86,33 @@ def create_app(
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
+        middleware=_for_browsers(origins),
         exception_handlers={HTTPException: _not_here, Exception: _broken},
     )
     app.router.redirect_slashes = False
     app.state.writer = writer
     return app
+
+
+def _for_browsers(origins: Iterable[str]) -> list[Middleware]:
+    """Lets pages of these origins send calls, and nothing else: a page that reads is not provided for."""
+    if isinstance(origins, str):
+        raise TypeError(f"origins must be several, got one text: write [{origins!r}]")
+    allowed = [*origins]
+    for each in allowed:
+        if not (each == "*" and len(allowed) == 1) and not _ORIGIN.fullmatch(each):
+            raise ValueError(f"{each!r} is no origin: expected 'https://shop.example', or '*' alone")
+    if not allowed:
+        return []
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=allowed,
+        allow_methods=["POST"],
+        allow_headers=["*"],
+        allow_credentials=True,  # a beacon always says that it has some, and there are none
+        expose_headers=["retry-after"],
+    )
+    return [cors]
 
 
 def _counted(endpoint: Endpoint, path: str, metrics: Metrics) -> Endpoint:
@@ -126,28 +156,33 @@ class Ingest:
 
     async def take(self, request: Request, kind: str) -> Response:
         """Answers a request with calls when they are durable."""
-        source = self._keys.source_of(request)
+        source = self._keys.source_of(request)  # before anything is read of those who have a wrong one
         if self._requests >= self._limits.requests:
             raise self._busy()
         self._requests += 1
         try:
-            calls = await self._read(request, kind)
-            answers = await self._commit(*calls) if calls[0].calls else []
+            document, size = await self._read(request, kind)
+            if source is None:
+                source = self._keys.source_in(document)
+            calls = self._calls(document, size, kind)
+            answers = await self._commit(calls, size) if calls.calls else []
         finally:
             self._requests -= 1
-        rejected = calls[0].all_rejected(answers)
-        self._count(source, [each.status for each in answers], rejected, len(calls[0].rejected))
+        rejected = calls.all_rejected(answers)
+        self._count(source, [each.status for each in answers], rejected, len(calls.rejected))
         if kind in protocol.ONE and rejected:
             return failure(400, rejected[0].reason, rejected[0].message)
         return JSONResponse(protocol.success(rejected))
 
-    async def _read(self, request: Request, kind: str) -> tuple[protocol.Calls, int]:
+    async def _read(self, request: Request, kind: str) -> tuple[Any, int]:
         limits = self._limits
+        most = limits.call_bytes if kind in protocol.ONE else limits.batch_bytes
+        return await read_json(request, most, limits.body_seconds)
+
+    def _calls(self, document: Any, size: int, kind: str) -> protocol.Calls:
         if kind in protocol.ONE:
-            document, size = await read_json(request, limits.call_bytes, limits.body_seconds)
-            return protocol.one_call(document, kind), size
-        document, size = await read_json(request, limits.batch_bytes, limits.body_seconds)
-        return protocol.many_calls(document, size, limits.call_bytes), size
+            return protocol.one_call(document, kind)
+        return protocol.many_calls(document, size, self._limits.call_bytes)
 
     async def _commit(self, calls: protocol.Calls, size: int) -> Any:
         try:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from starlette.requests import Request
 
@@ -24,17 +25,26 @@ class WriteKeys:
         self._keys = {key.encode(): source for key, source in named.items()}
         self._open = keys is None
 
-    def source_of(self, request: Request) -> str:
-        """The name of the source whose key the request has; ``Refused`` if it has none."""
+    def source_of(self, request: Request) -> str | None:
+        """The source whose key is in the header; ``Refused`` if it is no key, None if there is no such header."""
         if self._open:
             return ""
-        given = _basic_name(request.headers.get("authorization", ""))
+        header = request.headers.get("authorization", "").strip()
+        return self._named(_basic_name(header)) if header else None
+
+    def source_in(self, document: Any) -> str:
+        """The source whose key is in the body, where Segment's client for browsers puts it; ``Refused`` if none is."""
+        key = document.get("writeKey") if isinstance(document, Mapping) else None
+        return self._named(key.encode() if isinstance(key, str) else b"")
+
+    def _named(self, given: bytes) -> str:
         found = None
         for key, source in self._keys.items():  # all of them, so that the time says nothing
             if hmac.compare_digest(key, given):
                 found = source
         if found is None:
-            raise Refused(401, "wrong_write_key", "send a write key as the name of basic authentication", _ASK_BASIC)
+            message = "send a write key as the name of basic authentication, or as writeKey in the body"
+            raise Refused(401, "wrong_write_key", message, _ASK_BASIC)
         return found
 
 

@@ -35,6 +35,7 @@ _COMMON: Json = {
     },
     "timestamp": _INSTANT | {"description": "When it happened, by the client's clock; the receipt if it is left out."},
     "sentAt": _INSTANT | {"description": "When it was sent, by the client's clock: the timestamp is corrected by it."},
+    "writeKey": {"description": "The write key, where there is no basic authentication."},
     "context": {"description": "Taken and not looked at."},
     "integrations": {"description": "Taken and not looked at."},
 }
@@ -79,7 +80,8 @@ def openapi(root: str = "") -> Json:
         "info": {
             "title": "journeys",
             "version": version("journeys"),
-            "description": "Segment's HTTP Tracking API, and what became of the people in it.",
+            "description": "Segment's HTTP Tracking API, and what became of the people in it. Segment's client for "
+            "browsers calls the paths by one letter: `/v1/t` is `/v1/track`, `/v1/b` is `/v1/batch`, and so on.",
         },
         "servers": [{"url": root or "/"}],
         "paths": paths,
@@ -263,6 +265,7 @@ _WAY_IN: Json = {
                 "examples": [[{"type": "track", "userId": "u1", "event": "Order Completed"}]],
             },
             "sentAt": _INSTANT | {"description": "Holds for the calls that have none."},
+            "writeKey": {"description": "The write key, where there is no basic authentication."},
         },
         "required": ["batch"],
     },

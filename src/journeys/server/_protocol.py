@@ -18,6 +18,8 @@ from journeys.server._answers import Refused
 ONE = ("track", "identify", "page", "screen", "group", "alias")
 #: some of Segment's clients send all they have to ``import``, so it is no other thing than ``batch``
 MANY = ("batch", "import")
+#: what Segment's client for browsers calls them
+SHORT = {each[0]: each for each in (*ONE, "batch")}
 
 _IDS = ("userId", "anonymousId", "previousId", "groupId")
 _measure = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -107,7 +109,7 @@ def _check_instant(value: Any) -> None:
 
 def _prepared(call: Mapping[str, Any], sent_at: str | None) -> dict[str, Any]:
     """A call as the evaluator takes it: Segment's clients send whole-number ids, which are decimal text."""
-    made = dict(call)
+    made = {name: value for name, value in call.items() if name != "writeKey"}  # which is nothing to be kept
     for field in _IDS:
         if type(made.get(field)) is int:
             made[field] = str(made[field])
