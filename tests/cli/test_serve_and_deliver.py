@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,37 @@ def test_serve_says_what_its_command_line_does_not_allow(
     assert main(["serve", str(path), "--store", "memory:", "--dev"]) == 1
     said = capsys.readouterr().err
     assert "$.destinations.vip.path" in said and "$.destinations.hook.url" in said
+
+
+PYTHON = """
+from journeys.destinations import Function
+
+seen = []
+made = {"hook": Function(lambda delivery: seen.append(delivery.payload["event"]))}
+def later(): return made
+def broken(): raise LookupError("no database")
+wrong, number = {"hoook": made["hook"]}, 7
+nothing = {"hook": "https://hook.example/"}
+"""
+
+
+def test_destinations_made_in_python_take_the_places_of_those_of_the_space(
+    document: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ours_at_the_shop.py").write_text(PYTHON)
+    (tmp_path / "kept").mkdir()
+    store = filled(document, tmp_path)
+    for name, told in (
+        ("ours_at_the_shop", "is not MODULE:NAME"),
+        ("no_such_module:made", "ModuleNotFoundError"),
+        ("ours_at_the_shop:mad", "AttributeError"),
+        ("ours_at_the_shop:broken", "LookupError: no database"),
+        ("ours_at_the_shop:number", "expected a mapping of destinations, got int"),
+        ("ours_at_the_shop:wrong", "did you mean 'hook'?"),
+        ("ours_at_the_shop:nothing", "'hook' is no destination but str"),
+    ):
+        assert main(["deliver", "--store", store, "--lists", "kept", "--destinations", name]) == 2
+        assert told in capsys.readouterr().err
+    assert main(["deliver", "--store", store, "--lists", "kept", "--destinations", "ours_at_the_shop:later"]) == 0
+    assert sys.modules.pop("ours_at_the_shop").seen == ["mail"]  # the step's key
