@@ -84,9 +84,8 @@ def _from_python(name: str, space: Space) -> Mapping[str, Any]:
         raise Failure(f"--destinations {name}: expected a mapping of destinations, got {type(found).__name__}")
     for key, each in found.items():
         if key not in space.destinations:
-            raise Failure(
-                f"--destinations {name}: the space has no {key!r}; {nearest(str(key), [*space.destinations])}"
-            )
+            close = nearest(str(key), [*space.destinations])
+            raise Failure(f"--destinations {name}: the space has no {key!r}" + (f"; {close}" if close else ""))
         if not callable(getattr(each, "deliver", None)):
             raise Failure(f"--destinations {name}: {key!r} is no destination but {type(each).__name__}")
     return found
