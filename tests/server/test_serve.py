@@ -95,18 +95,23 @@ def test_keys_from_the_environment_and_an_interrupt(tmp_path):
     process.stderr.close()
 
 
-def test_dev_asks_for_no_key_and_makes_a_token(tmp_path):
+def test_dev_asks_for_no_key_and_makes_a_token_and_pages_may_send(tmp_path):
     space = tmp_path / "space.json"
     space.write_text(json.dumps(DOCUMENT))
     process = subprocess.Popen(
-        [sys.executable, "-m", "journeys", "serve", str(space), "--store", "memory:", "--port", "0", "--dev"],
+        [
+            *(sys.executable, "-m", "journeys", "serve", str(space), "--store", "memory:", "--port", "0", "--dev"),
+            *("--origin", "https://shop.example", "--origin", "http://localhost:3000"),
+        ],
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
     )
     address, token = (process.stderr.readline().split()[-1] for _ in range(2))
     with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10)) as client:
-        assert client.post("/v1/track", json=track(1)).status_code == 200
+        for origin in ("https://shop.example", "http://localhost:3000"):
+            sent = client.post("/v1/track", json=track(1), headers={"origin": origin})
+            assert (sent.status_code, sent.headers["access-control-allow-origin"]) == (200, origin)
         assert client.get("/v1/profiles/u1").status_code == 401
         assert client.get("/v1/profiles/u1", headers={"authorization": f"Bearer {token}"}).status_code == 200
     process.terminate()
@@ -123,6 +128,10 @@ def test_dev_asks_for_no_key_and_makes_a_token(tmp_path):
         (["--dev", "--port", "99999"], 2, "is no port"),
         (["--write-key", "k", "--host", "no such host"], 2, "cannot listen"),
         (["--dev", "--store", "redis://x"], 2, "--store:"),
+        (["--dev", "--origin", "shop.example"], 2, "is no origin"),
+        (["--dev", "--allow-network", "10.1.2.3/8"], 2, "--allow-network:"),
+        (["--dev", "--lists", "/no/such/place"], 2, "--lists:"),
+        (["--dev", "--destinations", "made"], 2, "MODULE:NAME"),
     ],
 )
 def test_what_it_does_not_begin_with(tmp_path, monkeypatch, capsys, options, code, message):

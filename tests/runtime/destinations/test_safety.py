@@ -157,6 +157,15 @@ def test_private_addresses_in_urls(canary: Canary, address: str) -> None:
     assert canary.seen == []
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.3.4", "169.254.169.254"])
+def test_private_addresses_beside_a_network_that_is_allowed(canary: Canary, address: str, monkeypatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, port, **_: [(0, 0, 0, "", (address, port))])
+    network = Network(http=True, networks=["10.1.2.0/24"])
+    for host in (*spellings(address), *NAMES):
+        try_all(lambda host=host: Webhook(f"http://{host}:{canary.port}/", network=network))
+    assert canary.seen == []
+
+
 @pytest.mark.parametrize("url", [f"https://{name}:1/" for name in NAMES] + URLS)
 def test_hostile_urls(canary: Canary, url: str, monkeypatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, port, **_: [(0, 0, 0, "", ("127.0.0.1", port))])
