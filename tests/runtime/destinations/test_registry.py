@@ -327,12 +327,17 @@ def owl(options: Any, environ: Any) -> Record:
     return Record()
 
 
+def moody(options: Any, environ: Any) -> Record:
+    raise KeyError(environ["KEY"])
+
+
 @pytest.fixture
 def plugged(monkeypatch) -> None:
     points = [
         importlib.metadata.EntryPoint("pigeon", f"{__name__}:Pigeon", "journeys.destinations"),
         importlib.metadata.EntryPoint("owl", f"{__name__}:owl", "journeys.destinations"),
         importlib.metadata.EntryPoint("record", f"{__name__}:Pigeon", "journeys.destinations"),
+        importlib.metadata.EntryPoint("moody", f"{__name__}:moody", "journeys.destinations"),
         importlib.metadata.EntryPoint("broken", "no.such.module:X", "journeys.destinations"),
     ]
 
@@ -353,6 +358,7 @@ def test_plug_ins() -> None:
     assert isinstance(build_destination("email", define("owl", {}), environ={}), Record)
     assert problems("owl", {"x": 1})[0].code == "owl"
     assert problems("broken", {})[0].code == "plugin_failed"
+    assert [(each.code, each.path) for each in problems("moody", {})] == [("plugin_failed", "$.destinations.email")]
     assert check_destinations({"a": define("owl", {}), "b": define("pigeon", {"key": ENV})}) == []
     assert [each.path for each in check_destinations({"a": define("pigeon", {"loft": 1})})] == [
         "$.destinations.a.key", "$.destinations.a.loft"

@@ -42,7 +42,7 @@ CODES: Mapping[str, str] = {
     "literal_secret": "A secret stands in the definition, which may only name it.",
     "missing_secret": "A secret that is named is not set.",
     "needs_application": "Only whoever runs it can give this: a function, or where files are kept.",
-    "plugin_failed": "The plug-in that has a type of destination cannot be loaded.",
+    "plugin_failed": "The plug-in that has a type of destination cannot be loaded, or failed.",
 }
 TYPES: Mapping[str, type[Any]] = {
     "amplitude": Amplitude,
@@ -175,6 +175,10 @@ def _build(key: str, definition: DestinationDefinition, app: _Application, repor
             unset = "missing_secret" if app.environ is None else None
             report.problems.extend(each for each in invalid.problems if each.code != unset)
             return None
+        except Exception as error:  # which may have a secret in its text
+            message = f"the plug-in for {definition.type!r} failed: {type(error).__name__}"
+            report.add("plugin_failed", path, message)
+            return None
     if len(report.problems) == before and hasattr(built, "deliver_batch") != definition.list:
         if definition.list:
             report.add("wrong_value", f"{path}.list", f"the type {definition.type!r} keeps no list", expected="false")
@@ -207,7 +211,7 @@ def _function(key: str, definition: DestinationDefinition, app: _Application, re
     _takes(definition.options, (), report, path)
     if key in app.functions or app.trusted:
         return Function(app.functions.get(key, print), list=definition.list)
-    hint = f"the application gives it: functions={{{key!r}: …}}, or Function(…) as the destination {key!r}"
+    hint = f"the application gives it: functions={{{key!r}: …}}, or --destinations on the command line"
     report.add("needs_application", f"{path}.type", "a function cannot be written in a definition", hint=hint)
     return None
 
