@@ -108,7 +108,7 @@ def activation_payload(
         return {field: value for field, value in filled.items() if value is not MISSING}
     v1 = journey["entry"]["type"] == "condition_entry"
     call = activation.get("call", "track")
-    key = destination_key(journey["key"], step or "exit")
+    key = activation.get("destination_key") or destination_key(journey["key"], step or "exit")
     named = {name: value for name in activation.get("traits", []) if (value := content.trait(name)) is not MISSING}
     if v1:
         body: Json = {key: "true", **named}

@@ -22,10 +22,10 @@ Document = str | bytes | Mapping[str, Any]
 def load_space(document: Document) -> Space:
     """The space that a document describes; ``InvalidDefinition`` carries every problem of it."""
     report = Report()
-    parsed = _parsed(document)
-    if isinstance(parsed, Mapping):
-        _check_format(parsed, report)
-    return cast(Space, _finish(object_of(Space), parsed, report))
+    found = parsed(document)
+    if isinstance(found, Mapping):
+        _check_format(found, report)
+    return cast(Space, _finish(object_of(Space), found, report))
 
 
 def load_journey(document: Document) -> Journey:
@@ -35,13 +35,13 @@ def load_journey(document: Document) -> Journey:
 
 def load_condition(document: Document) -> Condition:
     """The condition that a document describes, as it would stand in a journey."""
-    return cast(Condition, _finish(tagged(CONDITIONS), _parsed(document), Report()))
+    return cast(Condition, _finish(tagged(CONDITIONS), parsed(document), Report()))
 
 
 def load(cls: type[T], document: Document) -> T:
     """An object of any one class of the model, as it would stand in a space; a space itself has ``load_space``."""
     shape = object_of(cls)
-    return cast(T, _finish(tagged((cls,)) if "type" in shape.extra else shape, _parsed(document), Report()))
+    return cast(T, _finish(tagged((cls,)) if "type" in shape.extra else shape, parsed(document), Report()))
 
 
 def dump_space(space: Space) -> dict[str, JSON]:
@@ -72,7 +72,8 @@ def too_deep(path: str = "$") -> Problem:
     return Problem("too_deep", path, f"more than {MAX_DEPTH} lists and objects in one another")
 
 
-def _parsed(document: Document) -> object:
+def parsed(document: Document) -> object:
+    """The JSON of a document, however it is given; ``InvalidDefinition`` if it is none."""
     if not isinstance(document, (str, bytes)):
         if problem := _depth_problem(document):
             raise InvalidDefinition([problem])

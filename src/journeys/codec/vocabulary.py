@@ -6,7 +6,7 @@ The few fields whose JSON says more than their annotation does are in ``_SPECIAL
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -55,6 +55,7 @@ def _of_base(base: type[Any], module: object) -> tuple[type[Any], ...]:
 CONDITIONS = _of_base(Condition, conditions)
 STEPS = _of_base(Step, steps)
 ENTRIES: tuple[type[Any], ...] = get_args(entries.Entry)
+BRANCHES = (steps.Branch, steps.ConditionBranch, steps.RandomBranch)
 COMPARISONS = (Filter, conditions.Trait, conditions.Context)
 TAGGED = {cls: snake(cls.__name__) for cls in (*CONDITIONS, *STEPS, *ENTRIES)}
 
@@ -88,6 +89,15 @@ def _object_of(cls: type[Any]) -> Object:
 def tagged(classes: tuple[type[Any], ...]) -> Tagged:
     """Classes that their ``type`` tells apart."""
     return Tagged({TAGGED[cls]: object_of(cls) for cls in classes})
+
+
+def tagged_elsewhere(classes: Iterable[type[Any]], special: Callable[[type[Any]], Shapes] = lambda _: {}) -> Tagged:
+    """Classes outside of the model that are written like it; ``special`` has shapes that annotations cannot say."""
+
+    def shapes(cls: type[Any]) -> Shapes:
+        return {**_fields_of(cls), **special(cls)}
+
+    return Tagged({snake(cls.__name__): Object(cls, shapes, {"type": snake(cls.__name__)}) for cls in classes})
 
 
 def _refs(*classes: type[Any]) -> Referring:
@@ -152,6 +162,8 @@ def _shape_of(hint: Any) -> Shape:
         return _PLAIN[hint]
     if hint is Condition:
         return tagged(CONDITIONS)
+    if hint is Step:
+        return tagged(STEPS)
     if isinstance(hint, type) and attrs.has(hint):
         return object_of(hint)
     arguments = get_args(hint)
@@ -174,6 +186,8 @@ def _shape_of_union(arguments: tuple[Any, ...]) -> Shape:
         return tagged(ENTRIES)
     if set(arguments) == {LocalTime, ContextTime}:
         return OneOf((object_of(LocalTime), object_of(ContextTime)), ("time", "context"))
+    if set(arguments) == set(BRANCHES):
+        return OneOf(tuple(map(object_of, BRANCHES)), ("event", "condition", "percent"))
     if str in arguments and len(arguments) == 2:
         return TextOr(Text(), _shape_of(next(each for each in arguments if each is not str)))
     raise TypeError(f"the codec has no shape for {arguments!r}")

@@ -192,7 +192,11 @@ def _context(value: str | tuple[str, ...] | list[str]) -> str | tuple[str, ...]:
 
 @attrs.frozen
 class Activation:
-    """What is sent to one destination: Segment's own payload, or the mapped object and nothing else."""
+    """What is sent to one destination: Segment's own payload, or the mapped object and nothing else.
+
+    ``destination_key`` is the key under which the destination knows it, made of the keys of journey and step if it is
+    not given: a step or journey that is renamed keeps the one it had (V4).
+    """
 
     destination: str
     event: str | None = attrs.field(default=None, kw_only=True)
@@ -200,6 +204,7 @@ class Activation:
     traits: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
     context: str | tuple[str, ...] = attrs.field(default="all", converter=_context, kw_only=True)
     mapping: Mapping[str, Source] | None = attrs.field(default=None, converter=_sources, kw_only=True)
+    destination_key: str | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen

@@ -271,7 +271,7 @@ class _JourneyCompiler:
         plan.index = index
         plan.model = model
         plan.destination = model.destination
-        plan.destination_key = key
+        plan.destination_key = key if model.destination_key is None else model.destination_key
         default = "Audience Entered" if self.plan.is_condition_based else name
         plan.event = model.event if model.event is not None else default
         plan.traits = tuple((path, self.compiler.trait(path)) for path in model.traits)

@@ -11,7 +11,10 @@ from journeys.codec.problems import Report, element, member
 
 #: fields that name something; a text that says nothing there is a mistake
 NAMING = frozenset(
-    ("name", "event", "property", "trait", "identifier", "first", "start", "audience", "destination", "type")
+    (
+        *("name", "event", "property", "trait", "identifier", "first", "start", "audience", "type"),
+        *("destination", "destination_key"),
+    )
 )
 #: fields that are lists of names
 LISTING = frozenset(("traits", "context", "rules", "destinations"))
