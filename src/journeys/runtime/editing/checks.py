@@ -43,6 +43,11 @@ def validity(subject: Journey | Space) -> list[Problem]:
     ]
 
 
+def path_of(step: str) -> str:
+    """Where a step stands in its journey."""
+    return member("$.steps", step)
+
+
 def stand_in(journey: Journey) -> Space:
     """A space for a journey that has none: whatever it names is there."""
     named = list(references(journey))
