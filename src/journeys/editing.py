@@ -1,1 +1,87 @@
 """For builders: edit a journey step by step, see what depends on what, preview payloads, complete names, lay it out."""
+
+from journeys.runtime.editing.apply import Edited, apply, apply_all, undo
+from journeys.runtime.editing.dependents import Dependent, dependents
+from journeys.runtime.editing.documents import dump_operation, load_operation, operation_schema
+from journeys.runtime.editing.operations import (
+    AddBranch,
+    ChangeEntry,
+    ChangeExits,
+    ChangeGoal,
+    Connect,
+    Describe,
+    Disconnect,
+    DuplicateStep,
+    Insert,
+    Move,
+    Operation,
+    Remove,
+    RemoveBranch,
+    RenameBranch,
+    RenameJourney,
+    RenameStep,
+    ReorderBranches,
+    ReplaceStep,
+    Restore,
+    Together,
+    Way,
+)
+from journeys.runtime.editing.picture import Picture, PictureEdge, PictureNode, picture
+from journeys.runtime.editing.preview import (
+    EventPreview,
+    Missing,
+    Preview,
+    PropertyPreview,
+    TraitPreview,
+    preview,
+)
+from journeys.runtime.editing.suggest import Suggestion, suggest
+from journeys.runtime.editing.vocabulary import Vocabulary
+from journeys.runtime.editing.would_send import Sending
+
+__all__ = [
+    "AddBranch",
+    "ChangeEntry",
+    "ChangeExits",
+    "ChangeGoal",
+    "Connect",
+    "Dependent",
+    "Describe",
+    "Disconnect",
+    "DuplicateStep",
+    "Edited",
+    "EventPreview",
+    "Insert",
+    "Missing",
+    "Move",
+    "Operation",
+    "Picture",
+    "PictureEdge",
+    "PictureNode",
+    "Preview",
+    "PropertyPreview",
+    "Remove",
+    "RemoveBranch",
+    "RenameBranch",
+    "RenameJourney",
+    "RenameStep",
+    "ReorderBranches",
+    "ReplaceStep",
+    "Restore",
+    "Sending",
+    "Suggestion",
+    "Together",
+    "TraitPreview",
+    "Vocabulary",
+    "Way",
+    "apply",
+    "apply_all",
+    "dependents",
+    "dump_operation",
+    "load_operation",
+    "operation_schema",
+    "picture",
+    "preview",
+    "suggest",
+    "undo",
+]

@@ -6,6 +6,7 @@ from typing import Any
 
 from journeys.codec.objects import Object
 from journeys.codec.shapes import DURATION_PATTERN, Schema
+from journeys.codec.unions import Tagged
 from journeys.codec.vocabulary import object_of
 from journeys.model.space import FORMAT, Space
 
@@ -24,14 +25,7 @@ def json_schema() -> dict[str, Any]:
     It accepts what ``load_space`` accepts, but for three things that a schema cannot say: lists and objects nest at
     most 64 deep, no text holds half of a character, and no duration is longer than 9999 years.
     """
-    space = object_of(Space)
-    definitions: dict[str, Schema] = {}
-    waiting = [space]
-    while waiting:
-        each = waiting.pop()
-        if each.cls.__name__ not in definitions:
-            definitions[each.cls.__name__] = each.definition()
-            waiting += _objects(each)
+    definitions = _definitions(object_of(Space))
     root = definitions.pop("Space")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -39,6 +33,26 @@ def json_schema() -> dict[str, Any]:
         **root,
         "$defs": {**dict(sorted(definitions.items())), "Duration": _DURATION},
     }
+
+
+def schema_of(shape: Tagged) -> dict[str, Any]:
+    """The JSON Schema of documents that are one of several classes."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **shape.schema(),
+        "$defs": {**dict(sorted(_definitions(*shape.of.values()).items())), "Duration": _DURATION},
+    }
+
+
+def _definitions(*objects: Object) -> dict[str, Schema]:
+    definitions: dict[str, Schema] = {}
+    waiting = list(objects)
+    while waiting:
+        each = waiting.pop()
+        if each.cls.__name__ not in definitions:
+            definitions[each.cls.__name__] = each.definition()
+            waiting += _objects(each)
+    return definitions
 
 
 def _objects(found: object) -> list[Object]:

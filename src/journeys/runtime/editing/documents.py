@@ -8,6 +8,7 @@ from typing import Any, cast
 from journeys.codec.documents import parsed
 from journeys.codec.objects import Shapes
 from journeys.codec.problems import Report
+from journeys.codec.schema import schema_of
 from journeys.codec.shapes import BROKEN, Listed
 from journeys.codec.vocabulary import tagged_elsewhere
 from journeys.errors import InvalidDefinition
@@ -33,3 +34,8 @@ def load_operation(document: str | bytes | Mapping[str, Any]) -> Operation:
 def dump_operation(operation: Operation) -> dict[str, Any]:
     """The document of an operation: ``{"type": "insert", …}``; what may be left out is left out."""
     return cast(dict[str, Any], _SHAPE.dump(operation))
+
+
+def operation_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of operations: it accepts what ``load_operation`` accepts, as that of spaces does."""
+    return schema_of(_SHAPE)

@@ -142,7 +142,7 @@ def _candidates(
             yield from _of_journey(journey, kind, step)
 
 
-def _words(kind: str, words: Words, vocabulary: Vocabulary, total: int = 0) -> Iterator[Suggestion]:
+def _words(kind: str, words: Words | dict[str, Word], vocabulary: Vocabulary, total: int = 0) -> Iterator[Suggestion]:
     computed = {each.key: each for each in vocabulary.space.computed_traits} if kind == "trait" else {}
     for name in words:
         word = words[name]
@@ -164,12 +164,12 @@ def _properties(vocabulary: Vocabulary, event: str | None) -> Iterator[Suggestio
         words = vocabulary.properties.get(name)
         yield from _words("property", words, vocabulary, seen.count if seen else 0) if words is not None else ()
         return
-    best: dict[str, Suggestion] = {}
+    best: dict[str, Word] = {}
     for words in vocabulary.properties.values():
-        for each in _words("property", words, vocabulary):
-            if each.name not in best or each.count > best[each.name].count:
-                best[each.name] = each
-    yield from best.values()
+        for name in words:
+            if name not in best or words[name].count > best[name].count:
+                best[name] = words[name]
+    yield from _words("property", best, vocabulary)
 
 
 def _values(vocabulary: Vocabulary, event: str | None, of: str | None) -> Iterator[Suggestion]:
