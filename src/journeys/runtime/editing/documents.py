@@ -37,5 +37,5 @@ def dump_operation(operation: Operation) -> dict[str, Any]:
 
 
 def operation_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of operations: it accepts what ``load_operation`` accepts, as that of spaces does."""
+    """The JSON Schema (draft 2020-12) of operations: it accepts what ``load_operation`` accepts."""
     return schema_of(_SHAPE)

@@ -22,6 +22,8 @@ SUGGESTED = (
 )
 #: how a suggestion matches what was typed, the best first
 MATCHES = ("exact", "prefix", "word", "inside", "near")
+#: so much must be written before the beginning of a name can be near it
+_ENOUGH = 4
 #: what computed traits are, by type
 COMPUTED = {
     "event_counter": "number",
@@ -106,7 +108,8 @@ def _near(text: str, names: Iterable[str], limit: int) -> list[str]:
     text = text.casefold()
     forms: dict[str, list[str]] = {}
     for name in names:
-        for form in {name.casefold(), name.casefold()[: len(text)]}:
+        whole = name.casefold()
+        for form in {whole, whole[: len(text)]} if len(text) >= _ENOUGH else {whole}:
             forms.setdefault(form, []).append(name)
     close = difflib.get_close_matches(text, forms, n=limit, cutoff=0.6)
     return list(dict.fromkeys(name for form in close for name in forms[form]))[:limit]
