@@ -72,7 +72,7 @@ def test_the_schema_accepts_what_is_read_and_nothing_else() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     accepts = jsonschema.Draft202012Validator(schema).is_valid
     rng, refused, accepted = random.Random(1), 0, 0
-    for document in documents(range(12)):
+    for document in documents(range(4)):
         assert accepts(document) and dump_operation(load_operation(document)) == document
         for _ in range(3):
             other = spoiled(rng, document)
@@ -85,7 +85,7 @@ def test_the_schema_accepts_what_is_read_and_nothing_else() -> None:
             assert all(each.path.startswith("$") and each.message for each in problems)
             if all(each.code != "wrong_value" for each in problems):  # what only a class itself can say
                 assert not accepts(other), (other, problems)
-    assert refused > 100 and accepted > 20
+    assert refused > 30 and accepted > 5
 
 
 def test_every_operation_is_public_and_in_the_schema() -> None:

@@ -71,7 +71,7 @@ def test_what_is_told_of_nodes_and_edges() -> None:
 
 def test_a_way_of_an_edge_leads_where_the_edge_leads() -> None:
     edges = 0
-    for seed in range(60):
+    for seed in range(25):
         for each in space_of(seed).journeys:
             restarts = {
                 (key, branch.name)
@@ -86,11 +86,11 @@ def test_a_way_of_an_edge_leads_where_the_edge_leads() -> None:
                 target = target_of(each, edge.way, "way")
                 assert edge.target == target or (target is None and edge.target.startswith(":end:"))
                 edges += 1
-    assert edges > 300
+    assert edges > 150
 
 
 def test_the_picture_is_that_of_draw_and_nothing_lies_on_anything() -> None:
-    for seed in range(40):
+    for seed in range(12):
         for each in space_of(seed).journeys:
             made, drawn = picture(each), layout(graph_of(each))
             assert {node.key: (node.x, node.y, node.w, node.h) for node in made.nodes} == {
@@ -109,7 +109,7 @@ def flow(made: Picture) -> dict[str, Any]:
 def test_little_moves_when_a_step_is_put_in() -> None:
     """Of steps side by side hardly any change sides, and most stay in their row and column."""
     nodes = rows = columns = pairs = flips = 0
-    for seed in range(160):
+    for seed in range(50):
         rng = random.Random(seed)
         found = rng.choice(space_of(seed).journeys)
         edited = apply(found, o.Insert("brand-new", Delay(duration="P1D"), after=rng.choice(ways(found))))
@@ -125,7 +125,7 @@ def test_little_moves_when_a_step_is_put_in() -> None:
             if before[one].y == before[other].y and after[one].y == after[other].y:
                 pairs += 1
                 flips += (before[one].x < before[other].x) != (after[one].x < after[other].x)
-    assert nodes > 500 and pairs > 150
+    assert nodes > 150 and pairs > 40
     assert flips <= pairs * 0.02
     assert rows > nodes * 0.7 and columns > nodes * 0.7
 

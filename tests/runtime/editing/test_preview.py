@@ -13,6 +13,7 @@ import pytest
 from journeys import load_space
 from journeys.codec import load_journey
 from journeys.engine import _leaving, _steps
+from journeys.model.conditions import AGING, LISTED, OPERATORS
 from journeys.plan.compiler import segments
 from journeys.plan.values import ABSENT, find
 from journeys.runtime.editing.preview import ALWAYS, NEVER, SOMETIMES, Preview, preview
@@ -81,7 +82,7 @@ def with_holds(seeds: range, count: int) -> Iterator[Any]:
             return
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [25, pytest.param(1500, marks=pytest.mark.soak)])
 def test_the_context_of_random_runs_is_what_was_said(count: int, arrivals: Arrivals) -> None:
     counted = Counter[str]()
     for one in with_holds(range(100_000), count):
@@ -95,7 +96,11 @@ def test_the_context_of_random_runs_is_what_was_said(count: int, arrivals: Arriv
                 told[at] = preview(found, step, journey=key, version=version)
             agrees(told[at], context, counted)
     assert counted["arrivals"] > 20 * count and counted["always"] > 10 * count
-    assert counted["sometimes there"] > count and counted["sometimes not"] > count and counted["certain"] > 5 * count
+    assert (
+        counted["sometimes there"] > count / 2
+        and counted["sometimes not"] > count / 2
+        and counted["certain"] > 5 * count
+    )
 
 
 def agrees(told: Preview, context: dict[str, Any], counted: Counter[str]) -> None:
@@ -271,3 +276,14 @@ def test_previews_of_everything_generated_can_be_made() -> None:
                 json.dumps(done.to_json())
                 made += len(done.sends)
     assert made > 15
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+def test_which_comparisons_nobody_passes_without_the_property(op: str) -> None:
+    """C5: what is absent makes a comparison false, and its opposite true."""
+    value = {"value": "P1D"} if op in AGING else {"value": ["a"]} if op in LISTED else {"value": "2026-01-31"}
+    condition = {"property": "x", "op": op, **({} if op in ("exists", "not_exists") else value)}
+    document = journey({"m": send()}, entry=on("Start", where=[condition]))
+    entered = run(space(document), [track("Start")]).records("entered")
+    (event,) = preview(load_journey(document), "m").context
+    assert {each.path: each.when for each in event.properties} == {"x": SOMETIMES if entered else ALWAYS}

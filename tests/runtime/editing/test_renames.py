@@ -19,7 +19,7 @@ from tests.reference.compare import case
 from tests.reference.interpreter import simulate
 from tests.support import branch, delay, hold, journey, message, run, send, space
 
-SEEDS = range(45)
+SEEDS = range(30)
 
 
 def trace(document: Any, one: Any) -> list[Any]:
@@ -62,7 +62,7 @@ def test_a_step_that_is_renamed_does_what_it_did() -> None:
         assert normal(after, {new: old}) == normal(before, {}), (seed, old)
         sent += sum(record["kind"] == "sent" and record.get("step") == old for record in before)
         renamed += any(record.get("step") == new for record in after)
-    assert renamed > 15 and sent > 10
+    assert renamed > 10 and sent > 5
 
 
 def test_a_journey_that_is_renamed_does_what_it_did() -> None:
@@ -77,7 +77,7 @@ def test_a_journey_that_is_renamed_does_what_it_did() -> None:
         before, after = trace(one.space, one), trace(document, one)
         assert normal(after, {f"{old}z": old}) == normal(before, {}), seed
         records += len(after)
-    assert records > 500
+    assert records > 300
 
 
 def test_a_branch_that_is_renamed_does_what_it_did_and_its_event_follows() -> None:
@@ -98,7 +98,7 @@ def test_a_branch_that_is_renamed_does_what_it_did_and_its_event_follows() -> No
                 assert normal(trace(document, one), names) == normal(trace(one.space, one), {}), (seed, key)
                 followed += json.dumps(document).count(json.dumps(alias_of(new)))
                 break
-    assert followed > 10
+    assert followed > 5
 
 
 def test_destination_keys_stay_in_product_and_reference_alike() -> None:
