@@ -14,7 +14,7 @@ from journeys.model.space import Space
 from journeys.runtime.editing import checks
 from journeys.runtime.editing.changes import change
 from journeys.runtime.editing.documents import dump_operation, load_operation
-from journeys.runtime.editing.operations import Operation, RenameJourney, Restore, Together
+from journeys.runtime.editing.operations import Operation, RenameJourney, RenameStep, Restore, Together
 from journeys.runtime.editing.renames import notes
 from journeys.runtime.editing.undo import restoring
 from journeys.runtime.editing.ways import Refused
@@ -140,7 +140,7 @@ def _applied(subject: Any, operation: Operation, said: list[Problem]) -> Any:
 
 def _changed(journey: Journey, operation: Operation, said: list[Problem]) -> Journey:
     after = change(journey, operation)
-    if type(operation).__name__.startswith("Rename"):
+    if isinstance(operation, (RenameStep, RenameJourney)):
         said += notes(journey, after)
     return after
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
+from journeys.codec.problems import member
 from journeys.errors import Problem
-from journeys.model import entries as e
 from journeys.model import steps as s
 from journeys.model._fields import KEY
 from journeys.model.journey import Journey, Migrate
@@ -132,8 +132,8 @@ def notes(old: Journey, new: Journey) -> Iterator[Problem]:
         if isinstance(step, s.RandomizedSplit) and (renamed or key not in old.steps):
             message = f"the branches of {key!r} are drawn by its key and that of the journey: now anew (S6)"
             hint = "change the name that is shown instead, or rename before it is published"
-            yield Problem("drawn_anew", f"$.steps.{key}", message, hint)
-    if renamed and isinstance(old.entry, e.EventEntry | e.ConditionEntry):
+            yield Problem("drawn_anew", member("$.steps", key), message, hint)
+    if renamed:
         message = "people who are in the journey, or have been, are known by its old key: to them it is another journey"
         yield Problem("another_journey", "$.key", message, "change the name that is shown instead")
     before = {key: place for place, key in enumerate(sorted(old.steps))}
@@ -142,4 +142,6 @@ def notes(old: Journey, new: Journey) -> Iterator[Problem]:
         order = [gone if key == come else key for key in sorted(new.steps)]
         if order != sorted(old.steps):
             message = f"deadlines of one instant are done in the order of step keys: {come!r} stands elsewhere (T6)"
-            yield Problem("order_of_work", f"$.steps.{come}", message, "it matters to instances with several tokens")
+            yield Problem(
+                "order_of_work", member("$.steps", come), message, "it matters where there are several tokens"
+            )
