@@ -82,7 +82,7 @@ def with_holds(seeds: range, count: int) -> Iterator[Any]:
             return
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(1500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [25, pytest.param(300, marks=pytest.mark.soak)])
 def test_the_context_of_random_runs_is_what_was_said(count: int, arrivals: Arrivals) -> None:
     counted = Counter[str]()
     for one in with_holds(range(100_000), count):
