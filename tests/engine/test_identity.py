@@ -393,7 +393,10 @@ def test_the_anonymous_id_it_was_last_seen_with() -> None:
     assert done.payloads() == [{"who": "a2", "id": "u1", "user": "u1"}]
     done = run(document, [track("Start", "0", None, anon="a1")])
     assert done.payloads() == [{"who": "a1", "id": "a1"}]
-    watched = space(journey({"mail": send(mapping=mapping)}), journey({"wait": delay("P1D")}, key="k", entry=trait("plan", "exists")))
+    watched = space(
+        journey({"mail": send(mapping=mapping)}),
+        journey({"wait": delay("P1D")}, key="k", entry=trait("plan", "exists")),
+    )
     unwanted = track("Nobody Wants", "0", None, anon="a1")  # it makes a profile (O7)
     done = run(watched, [identify("0", "u1"), unwanted, alias("a1", "u1", "PT1H"), track("Start", "PT2H")])
     assert done.payloads() == [{"who": "a1", "id": "u1", "user": "u1"}]
