@@ -33,7 +33,10 @@ from journeys.runtime.editing import operations as o
 from journeys.runtime.editing.ways import ways_of
 from tests.reference.generate import random_space
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/space.json"))
+#: those with recorded calls
+EXAMPLES = sorted(
+    each.with_name("space.json") for each in (Path(__file__).parents[3] / "examples").glob("*/events.ndjson")
+)
 
 
 def space_of(seed: int) -> Space:
