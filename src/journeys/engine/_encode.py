@@ -113,7 +113,7 @@ def _adopt(profile: ProfileState, raws: list[Any], plan: Plan) -> None:
 
 
 def _encode_instance(instance: Instance) -> list[Any]:
-    return [
+    raw = [
         instance.plan.key,
         instance.plan.version,
         instance.owner,
@@ -131,6 +131,9 @@ def _encode_instance(instance: Instance) -> list[Any]:
         [[wait.step.key, wait.due, wait.branch, wait.count, int(wait.removal)] for wait in instance.waits],
         instance.origin,
     ]
+    if instance.noted is not None:
+        raw.append(instance.noted)
+    return raw
 
 
 def _fits(raw: list[Any], journey: JourneyPlan) -> bool:
@@ -158,6 +161,8 @@ def _decode_instance(raw: list[Any], journey: JourneyPlan) -> Instance:
     ]
     if instance.origin != raw[15]:
         instance.origin = raw[15]
+    if len(raw) > 16:
+        instance.noted = raw[16]
     instance.settle_due()
     return instance
 

@@ -90,6 +90,8 @@ class Instance:
     moves = unit = 0
     #: the index that it is in, where its profile has many
     crowd: Crowd | None = None
+    #: what the figures must know of it between its records
+    noted: list[Any] | None = None
     _id: str | None = None
 
     def __init__(

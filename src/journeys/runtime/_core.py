@@ -10,6 +10,7 @@ import contextlib
 import heapq
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -17,16 +18,18 @@ from typing import Any
 from journeys._time import MAX
 from journeys.codec.strict_json import parse_json
 from journeys.engine._advance import Engine
-from journeys.engine._effects import Effects
+from journeys.engine._effects import Effects, Record
 from journeys.engine._encode import bind, decode_state, encode_state
 from journeys.engine._json import encode
 from journeys.engine._state import ProfileState
 from journeys.errors import Conflict, InvalidCall, NewerState
+from journeys.model.journey import Journey
 from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
 from journeys.runtime._calls import Answer, replay_timestamp
 from journeys.runtime._processor import Processor
+from journeys.runtime.tallies import Kept, Tallied, Tallies
 
 #: a request to the store: method, arguments, keyword arguments
 Request = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -64,6 +67,10 @@ class Core:
         #: whether the store may hold ids that are erased
         self._knows_erased = True
         self.tombstones = Tombstones()
+        self._counting = Tallies(self._definition)
+        #: in memory: the figures, and how many of the records are counted in them
+        self._tallies: Counter[Tallied] = Counter()
+        self._counted = 0
 
     # calls
 
@@ -199,16 +206,18 @@ class Core:
         notes = dict(notes or {})
         if new_waiting:
             notes["arrivals"] = str(processor.arrivals)
+        rows, tallies = self._counting.rows(effects.records)  # before the states: it is noted in them
         change = ChangeSet(
             states=self._state_changes(),
             links=dict(processor.new_links),
             deliveries=effects.deliveries,
-            records=effects.records,
+            records=rows,
             read_watermark=read_watermark,
             watermark=processor.watermark if processor.watermark >= 0 else None,
             waiting=[_as_waiting(each) for each in new_waiting],
             applied=sorted(self._stored_arrivals - still_waiting),
             counters=dict(effects.counters),
+            tallies=tallies,
             notes=notes,
         )
         yield ("commit", (change,), {})
@@ -404,16 +413,35 @@ class Core:
 
     def erase(self, id_key: str) -> Generator[Request, Any, tuple[str, ...]]:
         """Removes everything that names the person behind the id (V6)."""
-        if not self.exclusive:
-            yield from self._load([id_key])
-        processor = self.processor
-        key = processor.links.get(id_key, id_key)
-        profile = processor.states.get(key)
+        for _ in range(MAX_CONFLICTS):
+            if not self.exclusive:
+                yield from self._load([id_key])
+            processor = self.processor
+            key = processor.links.get(id_key, id_key)
+            profile = processor.states.get(key)
+            try:
+                yield from self._vanish(profile)
+            except Conflict:
+                continue
+            break
         shown = {key[2:], id_key[2:]} | ({each[2:] for each in profile.linked} if profile is not None else set())
         if self.exclusive:
             return (yield from self._erase_here(key, profile, shown))
         ids: Sequence[str] = yield ("erase", (key,), {"shown_ids": sorted(shown)})
         return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
+
+    def _vanish(self, profile: ProfileState | None) -> Generator[Request, Any, None]:
+        """The figures say no longer that the person waits somewhere; on a store she is gone with that."""
+        if profile is None:
+            return
+        if self.exclusive:
+            self.count()
+        tallies = self._counting.vanished(profile, max(profile.clock, self.processor.watermark, 0))
+        if self.exclusive:
+            self._tallies.update(tallies)
+        elif tallies:
+            gone = StateChange(key=profile.key, state=None, expected=profile.version)
+            yield ("commit", (ChangeSet(states=[gone], tallies=tallies),), {})
 
     def _erase_here(
         self, key: str, profile: ProfileState | None, shown: set[str]
@@ -425,11 +453,45 @@ class Core:
             processor.states.pop(each, None)
             processor.links.pop(each, None)
         processor.forget(profile, id_keys)
-        self.effects.records = [each for each in self.effects.records if each.key not in id_keys]
+        self._keep_records([each for each in self.effects.records if each.key not in id_keys])
         yield ("erase", (key,), {"shown_ids": sorted(shown)})
         self.tombstones.add(id_keys)
         processor.erased = self.tombstones
         return tuple(sorted(each[2:] for each in id_keys))
+
+    # figures
+
+    def _definition(self, key: str, version: int) -> Journey:
+        """The version, or the latest there is where this worker does not know it any more."""
+        found = self.plan.journeys.get((key, version))
+        if found is None:
+            found = max(
+                (each for each in self.plan.journeys.values() if each.key == key), key=lambda each: each.version
+            )
+        return found.model
+
+    def count(self) -> None:
+        """In memory: counts the records that have come since."""
+        records = self.effects.records
+        self._tallies.update(self._counting.count(records[self._counted :]))
+        self._counted = len(records)
+
+    def forget_records(self, before: int) -> None:
+        """In memory: forgets the records of earlier instants; the figures stay."""
+        self.count()
+        self._keep_records([each for each in self.effects.records if each.at >= before])
+
+    def _keep_records(self, records: list[Record]) -> None:
+        self.effects.records = records
+        self._counted = len(records)
+
+    def tallies(self, journey: str | None = None) -> Generator[Request, Any, Sequence[Kept]]:
+        """What is kept of the figures, of all journeys or of one."""
+        if self.exclusive:
+            self.count()
+            return [(*key, number) for key, number in self._tallies.items() if journey in (None, key[0])]
+        rows: Sequence[Kept] = yield ("tallies", (), {"journey": journey})
+        return rows
 
     def lift(self, id_key: str) -> Generator[Request, Any, bool]:
         """Forgets that an id was erased."""

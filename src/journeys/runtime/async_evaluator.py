@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio.to_thread
 
@@ -25,6 +25,10 @@ from journeys.runtime.delivery import AsyncDeliverer
 from journeys.runtime.evaluator import GROUP, as_space, built_destinations, when, with_destinations, worker_name
 from journeys.runtime.stores import open_store
 from journeys.runtime.stores.memory import MemoryStore
+from journeys.runtime.tallies import by_days, is_whole
+
+if TYPE_CHECKING:
+    from journeys.runtime.analysis.figures import Figures
 
 
 class InThreads:
@@ -197,6 +201,22 @@ class AsyncEvaluator(SegmentCalls):
         else:
             async for line in lines:
                 yield json.loads(line)
+
+    async def journey_figures(self, *, start: Any = None, end: Any = None, people: bool = False) -> Figures:
+        """The figures of all journeys, in a range of time; see ``Evaluator.journey_figures``."""
+        from journeys.runtime.analysis.figures import Figures
+
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        journeys = tuple(entry.journey for _, entry in sorted(self._publisher.library.entries.items()))
+        if not people and by_days(first, last):
+            async with self._lock:
+                rows = await drive_async(self._core.tallies(), self.store)
+            if is_whole(rows):
+                return Figures.kept(journeys, rows, start=first, end=last)
+        figures = Figures(journeys, start=first, end=last, people=people)
+        async for record in self.trace():
+            figures.add(record)
+        return figures
 
     async def profile(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> views.ProfileView | None:
         """What is known of a person now."""

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from journeys._time import MAX, Duration, format_instant, instant_of
 from journeys.codec import dump_space
@@ -29,6 +29,10 @@ from journeys.runtime.delivery import Deliverer, DestinationPolicy
 from journeys.runtime.destinations.registry import build_destination
 from journeys.runtime.stores import open_store
 from journeys.runtime.stores.memory import MemoryStore
+from journeys.runtime.tallies import by_days, is_whole
+
+if TYPE_CHECKING:
+    from journeys.runtime.analysis.figures import Figures
 
 #: how many calls ``feed_many`` commits as one group
 GROUP = 1000
@@ -285,8 +289,8 @@ class Evaluator(SegmentCalls, Lifecycle):
             return
         horizon = keep.before(self.clock.now())
         with self._lock:
-            effects = self._core.effects
-            effects.records = [each for each in effects.records if each.at >= horizon]
+            if self._core.exclusive:
+                self._core.forget_records(horizon)
         while self.store.prune(trace_before=horizon) >= PRUNE:
             pass
 
@@ -339,6 +343,29 @@ class Evaluator(SegmentCalls, Lifecycle):
             if self._core.newer:
                 counted["newer_state"] = self._core.newer
             return counted
+
+    def journey_figures(
+        self,
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+        people: bool = False,
+    ) -> Figures:
+        """The figures of all journeys, in a range of time: see ``journeys.runtime.analysis.figures``.
+
+        They are kept by days (UTC) with every commit, so that no trace is read, however long it is or whether it has
+        been pruned. For a range that begins or ends within a day, and to count profiles (``people``), the trace is
+        read: such figures reach as far back as it does.
+        """
+        from journeys.runtime.analysis.figures import Figures
+
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        with self._lock:
+            if not people and by_days(first, last):
+                rows = self._drive(self._core.tallies())
+                if is_whole(rows):
+                    return Figures.kept(self.journeys, rows, start=first, end=last)
+        return Figures.of(self.journeys, self.trace(), start=first, end=last, people=people)
 
     def trace(
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -14,11 +15,16 @@ from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.model.steps import RandomizedSplit
 from journeys.runtime.analysis.figures_rates import BranchFigures, branch_figures
-from journeys.runtime.analysis.figures_tally import ELSEWHERE, ENTRY, WATCHED, Shown, Tally
-from journeys.runtime.render import Graph, graph_of, kind_of
+from journeys.runtime.ledger import ELSEWHERE, ENTRY, STOCKS, WATCHED, Ledger
+from journeys.runtime.render import Counts, Graph, graph_of, kind_of
+from journeys.runtime.tallies import DAY, Kept, by_days, read_figure
 
 #: how a journey is left other than by completing it
 OTHER_ENDS = ("expired", "archived", "merged", "failed")
+
+
+#: the name of a figure, and the step, branch or rule that it is of
+Figure = tuple[str, Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -121,17 +127,18 @@ class Figures:
     ) -> None:
         self.start = None if start is None else instant_of(start)
         self.end = None if end is None else instant_of(end)
-        self._has_range = self.start is not None or self.end is not None
-        self._whole: dict[str, Tally] = {}
-        self._versions: dict[tuple[str, int], Tally] = {}
-        self._all: dict[str, list[Tally]] = {}
+        self._people = people
+        #: (journey, version) -> figure -> number; the same by profile
+        self._numbers: dict[tuple[str, int], Counter[Figure]] = {}
+        self._of_people: dict[tuple[str, int], dict[Figure, Counter[str]]] = {}
+        self._owners: dict[str, str] = {}
+        self._owner = ""
+        self._in_range = True
+        self._ledger = Ledger(self._definition, self._note)
         given = space.journeys if isinstance(space, Space) else [space] if isinstance(space, Journey) else space
-        for journey in sorted(given, key=lambda each: (each.key, each.version)):
-            self._whole[journey.key] = Tally(journey, None, people=people)
-            self._versions[journey.key, journey.version] = Tally(journey, journey.version, people=people)
-        for key, tally in self._whole.items():
-            versions = [each for (journey_key, _), each in self._versions.items() if journey_key == key]
-            self._all[key] = [tally, *versions]
+        ordered = sorted(given, key=lambda each: (each.key, each.version))
+        self._definitions = {(each.key, each.version): each for each in ordered}
+        self._latest = {each.key: each for each in ordered}
 
     @classmethod
     def of(
@@ -145,46 +152,91 @@ class Figures:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Counts a record; those of no journey, or of one that the space does not have, are passed over."""
-        tallies = self._all.get(record.get("journey", ""))
-        if tallies is None:
+        if record.get("journey") not in self._latest:
             return
-        in_range = True
-        if self._has_range:
+        at = 0
+        if self.start is not None or self.end is not None:
             at = parse_instant(record["at"])
             if self.end is not None and at >= self.end:
                 return
-            in_range = self.start is None or at >= self.start
-        for tally in tallies:
-            tally.add(record, in_range)
+            self._in_range = self._is_in_range(at)
+        if self._people:
+            self._owner = self._owners.setdefault(record["instance"], record["profile"])
+        self._ledger.add(record, at)
+
+    @classmethod
+    def kept(
+        cls,
+        space: Space | Journey | Iterable[Journey],
+        rows: Iterable[Kept],
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+    ) -> Self:
+        """From what a store keeps of every day: the same figures, and no trace is read.
+
+        ``start`` and ``end`` are midnights UTC, as ``by_days`` says. How many profiles there are is not kept.
+        """
+        figures = cls(space, start=start, end=end)
+        if not by_days(figures.start, figures.end):
+            raise ValueError("figures are kept by days: start and end are midnights UTC; the trace has the hours")
+        for key, version, day, text, number in rows:
+            at = day * DAY
+            if key not in figures._latest or (figures.end is not None and at >= figures.end):
+                continue
+            figures._in_range = figures._is_in_range(at)
+            name, part, since = read_figure(text)
+            figures._note(key, version, name, part, number, since)
+        return figures
+
+    def _is_in_range(self, at: int) -> bool:
+        return self.start is None or at >= self.start
+
+    def _definition(self, key: str, version: int) -> Journey:
+        """The version, or the latest that the space has in its place."""
+        return self._definitions.get((key, version), self._latest[key])
+
+    def _note(self, journey: str, version: int, name: str, key: Any, delta: int, since: int | None) -> None:
+        if name not in STOCKS and not (self._in_range and (since is None or self._is_in_range(since))):
+            return
+        page = (journey, version)
+        numbers = self._numbers.get(page)
+        if numbers is None:
+            numbers = self._numbers[page] = Counter()
+        numbers[name, key] += delta
+        if self._people:
+            owners = self._of_people.setdefault(page, {}).setdefault((name, key), Counter())
+            owners[self._owner] += delta
 
     def forget(self) -> None:
         """Forgets who is under way, when nothing more will be added of them; the figures stay, memory is freed."""
-        for tallies in self._all.values():
-            for tally in tallies:
-                tally.forget()
+        self._ledger.forget()
+        self._owners.clear()
 
     @property
     def journeys(self) -> tuple[str, ...]:
         """The keys of the journeys."""
-        return tuple(self._whole)
+        return tuple(self._latest)
 
     def versions(self, key: str) -> tuple[int, ...]:
         """The versions of a journey that the space has."""
-        return tuple(version for journey, version in self._versions if journey == key)
+        return tuple(version for journey, version in self._definitions if journey == key)
 
     def journey(self, key: str, version: int | None = None, *, people: bool = False) -> JourneyFigures:
         """The figures of a journey over all versions, or of one version; KeyError if there is none."""
-        return _figures(self._tally(key, version), people=people)
+        if people and not self._people:
+            raise ValueError("profiles were not counted: say people=True when the figures are made")
+        return _figures(self._sum(key, version, people=people))
 
     def graph(self, key: str, version: int | None = None) -> Graph:
         """The picture of the journey with its figures."""
-        tally = self._tally(key, version)
-        shown = Shown(tally.journey, version, tally.number("active"))
-        shown.entered, shown.goals = tally.number("entered"), tally.number("goal")
-        shown.migrated_in, shown.migrated_out = tally.number("migrated_in"), tally.number("migrated_out")
+        figures = self._sum(key, version)
+        shown = _Shown(figures.journey, version, figures.number("active"))
+        shown.entered, shown.goals = figures.number("entered"), figures.number("goal")
+        shown.migrated_in, shown.migrated_out = figures.number("migrated_in"), figures.number("migrated_out")
         for name in WATCHED:
-            getattr(shown, name).update({key: tally.number(name, key) for key in tally.keys(name)})
-        return graph_of(tally.journey).with_counts(shown)
+            getattr(shown, name).update({key: figures.number(name, key) for key in figures.keys(name)})
+        return graph_of(figures.journey).with_counts(shown)
 
     def as_dict(self, *, people: bool = False) -> dict[str, Any]:
         """All journeys as plain data, each over all its versions and by version."""
@@ -207,31 +259,72 @@ class Figures:
                 parts += [self.journey(key, each, people=people).as_table() for each in versions]
         return "\n\n".join(parts)
 
-    def _tally(self, key: str, version: int | None) -> Tally:
-        found = self._whole.get(key) if version is None else self._versions.get((key, version))
+    def _sum(self, key: str, version: int | None, *, people: bool = False) -> _Sum:
+        found = self._latest.get(key) if version is None else self._definitions.get((key, version))
         if found is None:
-            hint = nearest(key, list(self._whole)) if key not in self._whole else f"versions {self.versions(key)}"
+            hint = nearest(key, list(self._latest)) if key not in self._latest else f"versions {self.versions(key)}"
             raise KeyError(f"no figures of {key!r}{'' if version is None else f' version {version}'}; {hint}")
-        return found
+        pages = [page for page in self._numbers if page[0] == key and version in (None, page[1])]
+        owners = [self._of_people[page] for page in pages] if people else None
+        return _Sum(found, version, [self._numbers[page] for page in pages], owners)
 
 
-def _figures(tally: Tally, *, people: bool) -> JourneyFigures:
-    if people and tally.people is None:
-        raise ValueError("profiles were not counted: say people=True when the figures are made")
+class _Sum:
+    """What was counted of one version of a journey, or of all."""
 
-    def number(name: str, key: Any = None) -> int:
-        return tally.number(name, key, people=people)
+    def __init__(
+        self,
+        journey: Journey,
+        version: int | None,
+        pages: list[Counter[Figure]],
+        owners: list[dict[Figure, Counter[str]]] | None,
+    ) -> None:
+        self.journey = journey
+        self.version = version
+        self.people = owners is not None
+        self._pages = pages
+        self._owners = owners
 
-    has_goal = tally.journey.goal is not None
+    def number(self, name: str, key: Any = None) -> int:
+        """A figure: how often, or how many profiles."""
+        if self.version is None and name.startswith("migrated"):
+            return 0  # it stays in the journey
+        if self._owners is None:
+            return sum(page[name, key] for page in self._pages)
+        owners: Counter[str] = Counter()
+        for page in self._owners:
+            owners.update(page.get((name, key), {}))
+        return sum(number > 0 for number in owners.values())
+
+    def keys(self, name: str) -> list[Any]:
+        """For which steps, branches or rules there is such a figure."""
+        return list(dict.fromkeys(key for page in self._pages for each, key in page if each == name))
+
+
+class _Shown(Counts):
+    """Counts that were made elsewhere, to be drawn."""
+
+    def __init__(self, journey: Journey, version: int | None, active: int) -> None:
+        super().__init__(journey, version)
+        self._active = active
+
+    @property
+    def active(self) -> int:
+        return self._active
+
+
+def _figures(figures: _Sum) -> JourneyFigures:
+    number = figures.number
+    has_goal = figures.journey.goal is not None
     return JourneyFigures(
-        journey=tally.journey.key,
-        version=tally.version,
-        people=people,
+        journey=figures.journey.key,
+        version=figures.version,
+        people=figures.people,
         entered=number("entered"),
         in_progress=number("active"),
         completed=number("ended", "completed"),
         exited=number("ended", "exited"),
-        exited_by={rule or "exit_after": number("exited", rule) for rule in tally.keys("exited")},
+        exited_by={rule or "exit_after": number("exited", rule) for rule in figures.keys("exited")},
         expired=number("ended", "expired"),
         archived=number("ended", "archived"),
         merged=number("ended", "merged"),
@@ -239,29 +332,29 @@ def _figures(tally: Tally, *, people: bool) -> JourneyFigures:
         migrated_in=number("migrated_in"),
         migrated_out=number("migrated_out"),
         goals=number("goal"),
-        steps=tuple(_steps(tally, number)),
+        steps=tuple(_steps(figures)),
         splits=tuple(
             SplitFigures(
                 step=key,
                 branches=branch_figures(
                     [
-                        (each.name, number("split", (key, each.name)), number("converted", (key, each.name)))
+                        (each.name, number("taken", (key, each.name)), number("converted", (key, each.name)))
                         for each in step.branches
                     ],
                     has_goal=has_goal,
                 ),
             )
-            for key, step in tally.journey.steps.items()
+            for key, step in figures.journey.steps.items()
             if isinstance(step, RandomizedSplit)
         ),
     )
 
 
-def _steps(tally: Tally, number: Any) -> Iterator[StepFigures]:
-    steps = tally.journey.steps
-    nodes = [node.key for node in graph_of(tally.journey).nodes if node.key in steps]
-    strangers = sorted({step for step in tally.keys("arrived") if step not in steps})
-    previous = tally.keys("previous")
+def _steps(figures: _Sum) -> Iterator[StepFigures]:
+    number, steps = figures.number, figures.journey.steps
+    nodes = [node.key for node in graph_of(figures.journey).nodes if node.key in steps]
+    strangers = sorted({step for step in figures.keys("arrived") if step not in steps})
+    previous = figures.keys("previous")
     for key in [*nodes, *strangers]:
         step = steps.get(key)
         origins = sorted(origin for arrived, origin in previous if arrived == key)
@@ -273,8 +366,8 @@ def _steps(tally: Tally, number: Any) -> Iterator[StepFigures]:
             waiting=number("waiting", key),
             left=number("left", key),
             previous={_origin(each): number("previous", (key, each)) for each in origins},
-            branches={branch: number("taken", (at, branch)) for at, branch in tally.keys("taken") if at == key},
-            restarted=sum(number("restarted", (at, name)) for at, name in tally.keys("restarted") if at == key),
+            branches={branch: number("taken", (at, branch)) for at, branch in figures.keys("taken") if at == key},
+            restarted=sum(number("restarted", (at, name)) for at, name in figures.keys("restarted") if at == key),
             sent=number("sent", key),
             skipped=number("skipped", key),
         )

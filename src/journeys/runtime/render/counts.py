@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -20,6 +20,14 @@ from journeys.model.steps import MultiBranchSplit
 from journeys.runtime.render.links import WAITING, links_of
 
 ENDS = ("completed", "exited", "expired", "archived", "merged", "failed")
+
+
+class Way(NamedTuple):
+    """How far an instance has come: where it waits, where else it was, which splits still have open branches."""
+
+    waiting: list[str]
+    others: list[str]
+    branches_left: dict[str, int] | None
 
 
 @attrs.define
@@ -100,6 +108,39 @@ class Counts:
             self._move(kind, record, self._of(instance, counted))
         elif counted:
             self._tally(kind, record)
+
+    # what is known of an instance, for whoever keeps it elsewhere between the records
+
+    def way(self, instance: str) -> Way | None:
+        """How far an instance has come, if it has begun and not ended."""
+        found = self._live.get(instance)
+        if found is None:
+            return None
+        others = found.visited & ~found.waiting
+        return Way(self._map.steps_of(found.waiting), self._map.steps_of(others), found.branches_left)
+
+    def recall(self, instance: str, way: Way, *, counted: bool) -> None:
+        """An instance has come so far."""
+        waiting = self._map.bits(way.waiting)
+        visited = waiting | self._map.bits(way.others)
+        self._live[instance] = _Instance(visited, waiting, None, way.branches_left, counted)
+
+    def has_completed(self, instance: str) -> None:
+        """An instance has completed and stays (S10)."""
+        self._completed.add(instance)
+
+    def forget(self, instance: str | None = None) -> None:
+        """Nothing more is said of this instance, or of any; the figures stay."""
+        if instance is None:
+            self._live.clear()
+            self._completed.clear()
+        else:
+            self._live.pop(instance, None)
+            self._completed.discard(instance)
+
+    def leads_on(self, step: str, branch: str) -> bool:
+        """Whether a step follows this branch."""
+        return self._map.branches.get((step, branch)) is not None
 
     def _of(self, instance: str, counted: bool) -> _Instance:
         found = self._live.get(instance)

@@ -158,11 +158,12 @@ class Operations:
         return [made] if made.rows else [], [bulk for bulk in bulks if bulk.rows], expected
 
     def _rest(self, changes: ChangeSet) -> Sequence[Statement]:
-        """What only adds. The counters come late, because whoever adds to one holds it until the end."""
+        """What only adds. The figures and counters come late, because whoever adds to one holds it until the end."""
         sql = self.sql
         bulks = (
             Bulk(sql.deliver, [delivery_row(each) for each in changes.deliveries]),
             Bulk(sql.record, [record_row(each) for each in changes.records]),
+            Bulk(sql.tally, sorted((*key, number) for key, number in changes.tallies.items())),
             Bulk(sql.count, sorted(changes.counters.items())),
             Bulk(sql.note, sorted(changes.notes.items())),
         )
@@ -296,6 +297,12 @@ class Operations:
         """``Store.counters``"""
         (rows,) = yield [Ask(self.sql.counters)]
         return dict(rows)
+
+    def tallies(self, journey: str | None) -> Steps[Sequence[Any]]:
+        """``Store.tallies``"""
+        sql = self.sql
+        (rows,) = yield [Ask(sql.all_tallies) if journey is None else Ask(sql.tallies, (journey,))]
+        return [tuple(row) for row in rows]
 
     def watermark(self) -> Steps[int]:
         """``Store.watermark``"""

@@ -57,6 +57,14 @@ _VERSION_1 = (
     "CREATE TABLE erased (hash text PRIMARY KEY)",
 )
 
+# A store that has people already says so: what happened to them before was not counted.
+_VERSION_2 = (
+    'CREATE TABLE tallies (journey text COLLATE "C" NOT NULL, version bigint NOT NULL, day bigint NOT NULL,'
+    ' figure text COLLATE "C" NOT NULL, digest bytea NOT NULL, shard integer NOT NULL, n bigint NOT NULL,'
+    " PRIMARY KEY (digest, version, day, shard))",
+    "INSERT INTO tallies SELECT '', 0, 0, '', '', 0, 1 WHERE EXISTS (SELECT 1 FROM ids)",
+)
+
 _AMONG = "= ANY(?)"
 _DIGEST = "substr(sha256(convert_to({0}, 'UTF8')), 1, 16)"
 _THIS_ID = "ids.digest = " + _DIGEST.format("c.key")
@@ -85,7 +93,7 @@ class PostgresStatements(Statements):
     """
 
     begin = "BEGIN"
-    migrations = (_VERSION_1,)
+    migrations = (_VERSION_1, _VERSION_2)
     make_schema = _MAKE_SCHEMA
     is_there = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'"
 
@@ -138,6 +146,12 @@ class PostgresStatements(Statements):
         "INSERT INTO counters (name, shard, n) SELECT name, mod(pg_backend_pid(), 16), n"
         f" FROM {_rows(name='text', n='bigint')}"
         " ON CONFLICT (name, shard) DO UPDATE SET n = counters.n + excluded.n"
+    )
+    tally = (
+        "INSERT INTO tallies (journey, version, day, figure, digest, shard, n) SELECT c.journey, c.version, c.day,"
+        " c.figure, sha256(convert_to(c.journey || ' ' || c.figure, 'UTF8')), mod(pg_backend_pid(), 16), c.n"
+        f" FROM {_rows(journey='text', version='bigint', day='bigint', figure='text', n='bigint')}"
+        " ON CONFLICT (digest, version, day, shard) DO UPDATE SET n = tallies.n + excluded.n"
     )
     note = (
         f"INSERT INTO notes (name, text) SELECT * FROM {_rows(name='text', text='text')}"

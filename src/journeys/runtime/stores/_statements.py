@@ -84,6 +84,7 @@ class Statements:
     wait: str  # arrival, timestamp, message_id, id_key, call
     applied: str  # arrival
     count: str  # name, n
+    tally: str  # journey, version, day, figure, n
     note: str  # name, text
     done: str  # id, worker
     dead: str  # at, error, id, worker
@@ -147,6 +148,11 @@ class Statements:
         self.of_journey = " AND journey = ?"
         self.in_order = f" ORDER BY {self.place_in_trace} LIMIT ?"
         self.counters = "SELECT name, CAST(sum(n) AS bigint) FROM counters GROUP BY name ORDER BY name"
+        self.tallies = (
+            "SELECT journey, version, day, figure, CAST(sum(n) AS bigint) FROM tallies WHERE journey IN (?, '')"
+            " GROUP BY journey, version, day, figure ORDER BY journey, version, day, figure"
+        )
+        self.all_tallies = self.tallies.replace(" WHERE journey IN (?, '')", "")
         self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
         self.figures = (
             "SELECT p.profiles, CAST(p.live AS bigint), p.due, o.n - o.dead, o.dead, t.n, w.n FROM"

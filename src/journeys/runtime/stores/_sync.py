@@ -94,6 +94,10 @@ class SyncStore:
         """``Store.counters``"""
         return self._ask(self._operations.counters())
 
+    def tallies(self, *, journey: str | None = None) -> Sequence[tuple[str, int, int, str, int]]:
+        """``Store.tallies``"""
+        return self._ask(self._operations.tallies(journey))
+
     def watermark(self) -> int:
         """``Store.watermark``"""
         return self._ask(self._operations.watermark())

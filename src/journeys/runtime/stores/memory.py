@@ -60,6 +60,7 @@ class MemoryStore:
         self._waiting_order: list[tuple[int, str, int]] = []
         self._waiting_sorted = True
         self._counters: Counter[str] = Counter()
+        self._tallies: Counter[tuple[str, int, int, str]] = Counter()
         self._notes: dict[str, str] = {}
 
     # profiles
@@ -105,6 +106,8 @@ class MemoryStore:
             self._wait(changes)
             if changes.counters:
                 self._counters.update(changes.counters)
+            if changes.tallies:
+                self._tallies.update(changes.tallies)
             if changes.notes:
                 self._notes.update(changes.notes)
             if changes.watermark is not None and changes.watermark > self._watermark:
@@ -289,6 +292,11 @@ class MemoryStore:
         """``Store.counters``"""
         with self._lock:
             return dict(self._counters)
+
+    def tallies(self, *, journey: str | None = None) -> Sequence[tuple[str, int, int, str, int]]:
+        """``Store.tallies``"""
+        with self._lock:
+            return [(*key, number) for key, number in sorted(self._tallies.items()) if journey in (None, key[0])]
 
     def watermark(self) -> int:
         """``Store.watermark``"""

@@ -314,6 +314,10 @@ class AsyncPostgresStore:
         """``AsyncStore.counters``"""
         return await self._ask(self._operations.counters())
 
+    async def tallies(self, *, journey: str | None = None) -> Sequence[tuple[str, int, int, str, int]]:
+        """``AsyncStore.tallies``"""
+        return await self._ask(self._operations.tallies(journey))
+
     async def watermark(self) -> int:
         """``AsyncStore.watermark``"""
         return await self._ask(self._operations.watermark())

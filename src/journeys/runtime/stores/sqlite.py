@@ -57,6 +57,13 @@ _VERSION_1 = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
+# A store that has people already says so: what happened to them before was not counted.
+_VERSION_2 = (
+    "CREATE TABLE tallies (journey TEXT NOT NULL, version INTEGER NOT NULL, day INTEGER NOT NULL, figure TEXT NOT NULL,"
+    " n INTEGER NOT NULL, PRIMARY KEY (journey, version, day, figure)) STRICT, WITHOUT ROWID",
+    "INSERT INTO tallies SELECT '', 0, 0, '', 1 WHERE EXISTS (SELECT 1 FROM ids)",
+)
+
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _THEIRS = f"profile {_AMONG} AND (key {_AMONG} OR (key = '' AND profile {_AMONG}))"
 _OLDEST = "n IN (SELECT n FROM trace WHERE at < ? ORDER BY at, profile, n LIMIT ?)"
@@ -80,7 +87,7 @@ class SQLiteStatements(Statements):
     """
 
     begin = "BEGIN IMMEDIATE"
-    migrations = (_VERSION_1,)
+    migrations = (_VERSION_1, _VERSION_2)
     is_there = "SELECT count(*) FROM sqlite_master WHERE name = 'meta'"
 
     gone = (
@@ -114,6 +121,10 @@ class SQLiteStatements(Statements):
     )
     applied = "DELETE FROM waiting WHERE arrival = ?"
     count = "INSERT INTO counters (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n"
+    tally = (
+        "INSERT INTO tallies (journey, version, day, figure, n) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (journey, version, day, figure) DO UPDATE SET n = n + excluded.n"
+    )
     note = "INSERT INTO notes (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text"
     done = "DELETE FROM outbox WHERE id = ? AND worker = ?"
     dead = "UPDATE outbox SET died = ?, error = ?, worker = NULL WHERE id = ? AND worker = ?"

@@ -1,0 +1,263 @@
+"""Figures that are kept with every commit are those of the trace, on every store, and outlive it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from journeys import AsyncEvaluator, Evaluator, ManualClock, load_space
+from journeys.codec import load_journey
+from journeys.destinations import Record
+from journeys.ports import Store
+from journeys.runtime._drive import drive
+from journeys.runtime.analysis.figures import Figures
+from journeys.runtime.simulation import Simulation
+from journeys.runtime.stores import AsyncPostgresStore, MemoryStore, PostgresStore, SQLiteStore
+from journeys.runtime.tallies import DAY, is_whole
+from tests.reference.compare import case
+from tests.support import Json, at, branch, delay, hold, journey, on, random_split, send, space, track, trait
+
+START = "2026-01-01T00:00:00Z"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, new_schema: Callable[[], str]
+) -> Iterator[Callable[[], Store]]:
+    """Opens stores; the same one again with the same number."""
+    kept: dict[int, Any] = {}
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    schema = new_schema()
+    opened: list[Any] = []
+
+    def open_(number: int = 0) -> Any:
+        if request.param == "memory":
+            return kept.setdefault(number, MemoryStore())
+        if request.param == "sqlite":
+            opened.append(SQLiteStore(tmp_path / f"{number}.db", synchronous="OFF"))
+        else:
+            opened.append(PostgresStore(url, schema=f"{schema}_{number}"))
+        return opened[-1]
+
+    yield open_  # type: ignore[misc]
+    for each in opened:
+        each.close()
+
+
+def told(figures: Figures) -> str:
+    """All figures, in one order: those of a trace come in the order of time."""
+    return json.dumps(figures.as_dict(), sort_keys=True)
+
+
+def assert_kept(evaluator: Evaluator, **range_: Any) -> None:
+    records = list(evaluator.trace())
+    assert is_whole(evaluator._drive(evaluator._core.tallies()))
+    assert told(evaluator.journey_figures(**range_)) == told(Figures.of(evaluator.journeys, records, **range_))
+
+
+def fed(definition: Any, calls: list[Json], group: int, store: Any) -> Simulation:
+    simulation = Simulation(definition, store)
+    for place in range(0, len(calls), group):
+        simulation.feed(calls[place : place + group])
+    return simulation
+
+
+@pytest.mark.parametrize("seeds", [range(0, 8), range(8, 16)])
+def test_they_are_those_of_the_trace_over_generated_spaces(store: Callable[[int], Store], seeds: range) -> None:
+    for seed in seeds:
+        one = case(seed, count=50)
+        definition = load_space(one.space)
+        opened = store(seed)
+        fed(definition, one.calls[:25], 1 + seed % 7, opened)
+        simulation = fed(definition, one.calls[25:], 1 + seed % 5, opened)  # begun anew: all is in the store
+        simulation.finish()
+        records = [json.loads(line) for line in simulation.trace()]
+        rows = drive(simulation.core.tallies(), opened)
+        assert told(Figures.kept(definition, rows)) == told(Figures.of(definition, records))
+        days = sorted({day for _, _, day, _, _ in rows})
+        for start, end in itertools.product((None, *days[1:3]), (None, *days[-2:])):
+            range_ = {"start": start and start * DAY, "end": end and end * DAY}
+            kept = Figures.kept(definition, rows, **range_)
+            assert told(kept) == told(Figures.of(definition, records, **range_)), (seed, range_)
+
+
+@pytest.mark.parametrize("name", ["onboarding", "low-recency-winback", "paid-subscription-acquisition"])
+def test_they_are_those_of_the_trace_in_the_examples(store: Callable[[], Store], name: str) -> None:
+    definition = load_space((EXAMPLES / name / "space.json").read_text(encoding="utf-8"))
+    lines = (EXAMPLES / name / "events.ndjson").read_text(encoding="utf-8").splitlines()
+    opened = store()
+    simulation = fed(definition, [json.loads(line) for line in lines], 3, opened)
+    simulation.finish()
+    key = definition.journeys[0].key
+    assert drive(simulation.core.tallies("another"), opened) == []
+    kept = Figures.kept(definition, drive(simulation.core.tallies(key), opened))
+    assert told(kept) == told(Figures.of(definition, map(json.loads, simulation.trace())))
+    assert kept.journey(key).entered > 0
+
+
+SPLIT = journey(
+    {
+        "split": random_split(("A", 50, "wait"), ("B", 50, "nudge")),
+        "nudge": send("wait"),
+        "wait": hold("P3D", branch("bought", "Order"), branch("more", "Cart", restart=True), timeout="last"),
+        "last": send(),
+    },
+    entry=on("Cart", identifier="id"),
+    goal={"event": "Order"},
+    exit_rules=[{"key": "gone", "event": "Gone"}],
+)
+
+
+def people(evaluator: Evaluator, numbers: range) -> None:
+    for number in numbers:
+        evaluator.track(f"u{number}", "Cart", {"id": "c"})
+
+
+def test_they_outlive_the_trace_and_erasure_names_nobody(store: Callable[[], Store]) -> None:
+    opened = store()
+    mail = {"email": Record()}
+    evaluator = Evaluator(load_space(space(SPLIT)), destinations=mail, store=opened, clock=ManualClock(START))
+    people(evaluator, range(10))
+    evaluator.advance(days=1)
+    for number in range(3):
+        evaluator.track(f"u{number}", "Order", {"id": "c"})
+    assert_kept(evaluator)
+    before = evaluator.journey_figures()
+    opened.prune(trace_before=1 << 60)
+    assert next(evaluator.trace(), None) is None
+    assert told(evaluator.journey_figures()) == told(before)
+    for user in ("u0", "u8", "u9"):  # one has completed, two wait
+        evaluator.erase(user)
+        assert evaluator.erase(user) == (user,)  # nothing is taken off twice
+    after = evaluator.journey_figures().journey("j")
+    assert (after.entered, after.in_progress, after.completed) == (10, 5, 3)
+    assert next(each for each in after.steps if each.step == "wait").waiting == 5
+    assert not any("u8" in text or "u0" in text for *_, text, _ in opened.tallies())
+    evaluator.settle()
+    done = evaluator.journey_figures().journey("j")
+    assert (done.in_progress, done.completed, done.goals) == (0, 8, 3)
+    a, b = done.splits[0].branches
+    assert (a.entered + b.entered, (a.conversions or 0) + (b.conversions or 0)) == (10, 3)
+
+
+def test_in_memory_they_are_counted_when_somebody_asks() -> None:
+    retained = {"settings": {"retention": {"trace": "P2D"}}}
+    evaluator = Evaluator(
+        load_space(space(SPLIT) | retained), destinations={"email": Record()}, clock=ManualClock(START)
+    )
+    people(evaluator, range(10))
+    evaluator.track("u1", "Order", {"id": "c"})
+    assert_kept(evaluator)
+    people(evaluator, range(20))
+    evaluator.erase("u9")
+    evaluator.advance(days=4)
+    evaluator._prune()
+    assert next(evaluator.trace())["at"] > "2026-01-03"
+    figures = evaluator.journey_figures().journey("j")
+    assert (figures.entered, figures.in_progress, figures.completed) == (21, 0, 20)
+
+
+def test_conversions_count_where_the_branch_and_the_goal_are_in_the_range(store: Callable[[], Store]) -> None:
+    evaluator = Evaluator(
+        load_space(space(SPLIT)), destinations={"email": Record()}, store=store(), clock=ManualClock(START)
+    )
+    for day in range(4):
+        people(evaluator, range(10 * day, 10 * day + 10))
+        for number in range(0, 10 * day, 3):
+            evaluator.track(f"u{number}", "Order", {"id": "c"})
+        evaluator.advance(days=1)
+    for start, end in itertools.combinations(range(6), 2):
+        range_ = {"start": START[:8] + f"{start + 1:02}T00:00:00Z", "end": START[:8] + f"{end + 1:02}T00:00:00Z"}
+        assert_kept(evaluator, **range_)
+    assert_kept(evaluator, start="2026-01-02T12:00:00Z")  # within a day, and by profile: of the trace
+    by_profile = evaluator.journey_figures(people=True)
+    assert by_profile.journey("j", people=True).entered == 40
+    with pytest.raises(ValueError, match="kept by days"):
+        Figures.kept(evaluator.journeys, (), start="2026-01-02T12:00:00Z")
+
+
+@pytest.mark.parametrize("how", ["drain", "archive", {"migrate": {"wait": "hold"}}])
+def test_versions(store: Callable[[], Store], how: Any) -> None:
+    """Who moves to a new version is in one of them at a time, also if she has completed and stays."""
+    stays = journey(
+        {"first": delay("P1D", "last"), "last": send()},
+        key="v1", entry=trait("x", "equals", 1), exit_after="P9D", reentry_after="P300D",
+    )  # fmt: skip
+    evaluator = Evaluator(
+        load_space(space(SPLIT, stays)), destinations={"email": Record()}, store=store(), clock=ManualClock(START)
+    )
+    people(evaluator, range(10))
+    for number in range(6):
+        evaluator.identify(f"u{number}", {"x": 1})
+    evaluator.advance(days=2)
+    assert_kept(evaluator)
+    steps = {**SPLIT["steps"], "hold": SPLIT["steps"]["wait"]}
+    del steps["wait"]
+    steps["split"] = random_split(("A", 50, "hold"), ("B", 50, "nudge"))
+    steps["nudge"] = send("hold")
+    evaluator.publish(load_journey({**SPLIT, "steps": steps, "on_previous": how}))
+    evaluator.publish(load_journey({**stays, "on_previous": {"migrate": {}} if isinstance(how, dict) else how}))
+    people(evaluator, range(8, 12))
+    evaluator.track("u1", "Order", {"id": "c"})
+    assert_kept(evaluator)
+    evaluator.settle("2026-06-01T00:00:00Z")
+    assert_kept(evaluator)
+    for key, version in itertools.product(("j", "v1"), (1, 2, None)):
+        figures = evaluator.journey_figures().journey(key, version)
+        assert figures.in_progress == 0
+        assert min(figures.completed, figures.exited, figures.archived) >= 0
+
+
+def test_a_store_of_an_older_version_reads_the_trace(tmp_path: Path) -> None:
+    """What happened before was not counted: the figures would not go back to the beginning."""
+    store = SQLiteStore(tmp_path / "journeys.db")
+    with Evaluator(
+        load_space(space(SPLIT)), destinations={"email": Record()}, store=store, clock=ManualClock(START)
+    ) as evaluator:
+        people(evaluator, range(5))
+        with closing(store._connect()) as connection:
+            connection.execute("DELETE FROM tallies")
+            connection.execute("INSERT INTO tallies VALUES ('', 0, 0, '', 1)")
+        assert evaluator.journey_figures().journey("j").entered == 5
+        assert not is_whole(store.tallies(journey="j"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+async def test_async(kind: str, tmp_path: Path, request: pytest.FixtureRequest, new_schema: Callable[[], str]) -> None:
+    where: Any = None if kind == "memory" else f"sqlite:///{tmp_path / 'journeys.db'}"
+    if kind == "postgres":
+        where = AsyncPostgresStore(request.getfixturevalue("postgres_url"), schema=new_schema())
+    definition = load_space(space(SPLIT))
+    clock = ManualClock(at())
+    async with AsyncEvaluator(definition, destinations={"email": Record()}, store=where, clock=clock) as evaluator:
+        calls = [track("Cart", f"PT{number}H", f"u{number}") | {"properties": {"id": "c"}} for number in range(30)]
+        await evaluator.feed_many(calls, group=7)
+        await evaluator.advance(days=2)
+        records = [record async for record in evaluator.trace()]
+        figures = await evaluator.journey_figures()
+        assert told(figures) == told(Figures.of(definition, records))
+        assert figures.journey("j").entered == 30
+        assert told(await evaluator.journey_figures(people=True)) == told(figures)
+
+
+def test_workers_count_together(store: Callable[[], Store]) -> None:
+    """Two of them in turn; what one has noted of an instance the other goes on with."""
+    opened, definition, clock = store(), load_space(space(SPLIT)), ManualClock(START)
+    mail = {"email": Record()}
+    workers = [Evaluator(definition, destinations=mail, store=opened, clock=clock, worker=name) for name in "ab"]
+    rng = random.Random(7)
+    for number in range(60):
+        event = rng.choice(("Cart", "Order", "Gone", "Cart"))
+        rng.choice(workers).track(f"u{rng.randrange(9)}", event, {"id": "c"}, timestamp=clock.now() + number)
+    workers[1].advance(days=4)
+    assert_kept(workers[0])
+    assert attrs.asdict(workers[0].journey_figures().journey("j"))["in_progress"] == 0
