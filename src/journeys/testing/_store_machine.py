@@ -80,6 +80,11 @@ changes = st.fixed_dictionaries(
         ),
         "applied": st.lists(st.integers(1, 9), max_size=2, unique=True),
         "counters": st.dictionaries(st.sampled_from(("late", "x_1", "x%1")), st.integers(0, 5)),
+        "tallies": st.dictionaries(
+            st.tuples(st.sampled_from("ab"), st.integers(1, 2), st.integers(0, 2), st.sampled_from(("e", '["é",1]'))),
+            st.integers(-2, 5),
+            max_size=3,
+        ),
         "notes": st.dictionaries(st.sampled_from(("file:1", "file:2", "fil", "%")), st.text("ab'\\%", max_size=3)),
     },
 )
@@ -286,6 +291,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert store.next_delivery() == model.next_delivery()
         assert list(store.dead_letters()) == model.dead_letters()
         assert dict(store.counters()) == model.counted
+        assert {tuple(key): number for *key, number in store.tallies()} == model.tallied
         assert dict(store.notes("fil")) == {name: text for name, text in model.noted.items() if name.startswith("fil")}
         assert dict(store.notes("%")) == {name: text for name, text in model.noted.items() if name == "%"}
         assert dict(store.figures()) == model.figures()

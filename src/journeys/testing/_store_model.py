@@ -52,6 +52,7 @@ class StoreModel:
         self.records: list[TraceRecord] = []
         self.inputs: list[Waiting] = []
         self.counted: dict[str, int] = {}
+        self.tallied: dict[tuple[str, int, int, str], int] = {}
         self.noted: dict[str, str] = {}
         #: every version that a key ever had
         self.versions: dict[str, set[int]] = {}
@@ -89,6 +90,8 @@ class StoreModel:
         self.records += changes.records
         for name, number in changes.counters.items():
             self.counted[name] = self.counted.get(name, 0) + number
+        for key, number in changes.tallies.items():
+            self.tallied[key] = self.tallied.get(key, 0) + number
         self.noted.update(changes.notes)
         self.mark = max(self.mark, -1 if changes.watermark is None else changes.watermark)
 

@@ -116,6 +116,7 @@ class StoreConformance:
             waiting=[waiting(2)],
             applied=[1],
             counters={"late": 1},
+            tallies={("cart", 1, 20_000, "entered"): 1},
             notes={"file": "1"},
             watermark=5,
         )
@@ -127,6 +128,7 @@ class StoreConformance:
         assert loaded.links == {}
         assert store.figures() == before
         assert (store.counters(), store.notes(), store.watermark()) == ({}, {}, -1)
+        assert list(store.tallies()) == []
 
     @pytest.mark.parametrize("expected", [-1, 1, 2, 4, 1 << 40])
     def test_only_the_present_version_is_accepted(self, store: Store, expected: int) -> None:
@@ -146,11 +148,43 @@ class StoreConformance:
         """Whoever repeats it gets a conflict, and everything is there once."""
         store.commit(ChangeSet(states=[state("u:1")]))
         version = store.load(["u:1"]).profiles["u:1"].version
-        change = ChangeSet(states=[state("u:1", version)], deliveries=[delivery(1)], counters={"n": 1})
+        figure = ("cart", 1, 20_000, "entered")
+        change = ChangeSet(
+            states=[state("u:1", version)], deliveries=[delivery(1)], counters={"n": 1}, tallies={figure: 1}
+        )
         store.commit(change)
         with pytest.raises(Conflict):
             store.commit(change)
         assert (store.figures()["outbox"], store.counters()) == (1, {"n": 1})
+        assert list(store.tallies()) == [(*figure, 1)]
+
+    def test_tallies_add_up_and_stay(self, store: Store) -> None:
+        """By journey, version, day and figure, in order; they name nobody: neither pruning nor erasing changes them."""
+        long = "é\"\\" * 1500
+        for number in (3, -1):
+            store.commit(
+                ChangeSet(
+                    records=[record(number)],
+                    tallies={
+                        ("cart", 2, 20_000, "entered"): number,
+                        ("cart", 1, 20_001, "entered"): 1,
+                        ("cart", 1, 20_000, long): 1 << 40,
+                        ("Cart", 1, 20_000, "entered"): 5,
+                        ("cart", 1, 20_000, "a"): 0,
+                    },
+                )
+            )
+        store.erase("u:1", shown_ids=["1"])
+        store.prune(trace_before=10)
+        cart = [
+            ("cart", 1, 20_000, "a", 0),
+            ("cart", 1, 20_000, long, 1 << 41),
+            ("cart", 1, 20_001, "entered", 2),
+            ("cart", 2, 20_000, "entered", 2),
+        ]
+        assert list(store.tallies(journey="cart")) == cart
+        assert list(store.tallies()) == [("Cart", 1, 20_000, "entered", 10), *cart]
+        assert list(store.tallies(journey="none")) == []
 
     def test_who_slept_through_an_erasure_cannot_write(self, store: Store) -> None:
         """A profile that is made again has versions that the erased one never had."""
@@ -318,7 +352,8 @@ class StoreConformance:
 
         def change(number: int, loaded: Loaded) -> ChangeSet:
             states = [increased(loaded.profiles.get("u:1"), "u:1")]
-            return ChangeSet(states=states, deliveries=[delivery(number)], counters={"n": 1})
+            tallies = {("cart", 1, day, "entered"): 1 for day in range(3)}
+            return ChangeSet(states=states, deliveries=[delivery(number)], counters={"n": 1}, tallies=tallies)
 
         def work() -> None:
             for _ in range(10):
@@ -329,6 +364,7 @@ class StoreConformance:
         sent = store.claim_deliveries(0, 999, worker="w", lease=1)
         assert len({each.id for each in sent}) == len(sent) == 10 * WORKERS
         assert store.counters() == {"n": 10 * WORKERS}
+        assert list(store.tallies()) == [("cart", 1, day, "entered", 10 * WORKERS) for day in range(3)]
 
     def test_workers_who_change_the_same_profiles_do_not_block_each_other(self, store: Store) -> None:
         """Whatever the order in which they name them."""
@@ -558,6 +594,7 @@ class StoreConformance:
                 records=[record(n, instance="i") for n in range(3)],
                 waiting=[waiting(3, 3)],
                 counters={"late": 4},
+                tallies={("cart", 1, 2, "entered"): 3},
                 notes={"file": "5"},
                 watermark=6,
             )
@@ -570,6 +607,7 @@ class StoreConformance:
         store = self.again(store)
         assert (store.load(["u:1", "a:1", "u:2"]), store.figures(), list(store.trace()), store.dead_letters()) == before
         assert (store.counters(), store.notes(), store.watermark()) == ({"late": 4}, {"file": "5"}, 6)
+        assert list(store.tallies()) == [("cart", 1, 2, "entered", 3)]
         assert [each.arrival for each in store.waiting(9, 9)] == [3]
         assert list(store.trace(instance="i")) == ["u:1 0 0", "u:1 0 1", "u:1 0 2"]
         assert store.claim_due(1, 1, worker="other", now=9, lease=10) == []
