@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from journeys._time import parse_instant
-from journeys.cli._io import Failure, Progress, call_lines, read_bytes, read_space
+from journeys.cli._io import Failure, Progress, call_lines, opened_store, read_bytes, read_space
 from journeys.codec.strict_json import parse_json
 from journeys.errors import JourneysError
 from journeys.runtime.analysis.explain import explain_profile
@@ -19,6 +19,7 @@ from journeys.runtime.analysis.forecast import forecast
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
 from journeys.runtime.stores import open_store
+from journeys.runtime.tallies import by_days, is_whole
 
 
 def add_commands(commands: Any) -> None:
@@ -35,7 +36,7 @@ def add_commands(commands: Any) -> None:
     figures = _command(commands, "figures", "who entered, waits, completed or left, step by step", run_figures)
     figures.add_argument("trace", metavar="TRACE", nargs="?", help="a trace as NDJSON, - for standard input")
     figures.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
-    figures.add_argument("--store", metavar="URL", help="the trace of this store instead of TRACE")
+    figures.add_argument("--store", metavar="URL", help="what this store keeps of them, instead of TRACE")
     figures.add_argument("--from", metavar="INSTANT", dest="start", help="count what happened from here on")
     figures.add_argument(
         "--to", metavar="INSTANT", dest="end", help="and before here; who waits is said of this instant"
@@ -101,9 +102,16 @@ def run_figures(options: argparse.Namespace) -> int:
         start, end = (each if each is None else parse_instant(each) for each in (options.start, options.end))
     except ValueError as error:
         raise Failure(f"--from, --to: {error}") from None
-    figures = Figures(space, start=start, end=end, people=options.people)
-    for record in _stored(options.store) if options.store is not None else _lines(options.trace):
-        figures.add(record)
+    if options.store is not None:
+        with closing(opened_store(options.store)) as store:
+            rows = () if options.people or not by_days(start, end) else store.tallies()
+            if rows and is_whole(rows):
+                figures = Figures.kept(space, rows, start=start, end=end)
+            else:
+                records = map(json.loads, store.trace())
+                figures = Figures.of(space, records, start=start, end=end, people=options.people)
+    else:
+        figures = Figures.of(space, _lines(options.trace), start=start, end=end, people=options.people)
     return _print(figures, options, options.journey)
 
 
@@ -141,13 +149,3 @@ def _lines(path: str) -> Iterator[Any]:
             if not isinstance(record, dict) or "kind" not in record or "at" not in record:
                 raise Failure(f"{path}:{number}: no record of a trace")
             yield record
-
-
-def _stored(url: str) -> Iterator[Any]:
-    try:
-        store = open_store(url)
-    except (ValueError, JourneysError, ImportError, OSError) as error:
-        raise Failure(f"--store: {error}") from None
-    with closing(store):
-        for line in store.trace():
-            yield json.loads(line)

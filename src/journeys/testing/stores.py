@@ -160,7 +160,7 @@ class StoreConformance:
 
     def test_tallies_add_up_and_stay(self, store: Store) -> None:
         """By journey, version, day and figure, in order; they name nobody: neither pruning nor erasing changes them."""
-        long = "é\"\\" * 1500
+        long = 'é"\\' * 1500
         for number in (3, -1):
             store.commit(
                 ChangeSet(
