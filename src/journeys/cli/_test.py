@@ -27,9 +27,7 @@ def add_commands(commands: Any) -> None:
         "compares the trace with expected.ndjson. Nothing is sent. Exit code 1: a case failed, or coverage is below "
         "--cov-fail-under; 2: there is no case, or something cannot be read.",
     )
-    test.add_argument(
-        "places", metavar="PLACE", nargs="+", help="a folder, or a space with cases beside it"
-    )
+    test.add_argument("places", metavar="PLACE", nargs="+", help="a folder, or a space with cases beside it")
     test.add_argument("--only", metavar="TEXT", help="only cases whose name contains this")
     test.add_argument("--update", action="store_true", help="write the traces as what is expected from now on")
     test.add_argument("--cov", action="store_true", help="say which steps, branches and exits the cases have taken")
