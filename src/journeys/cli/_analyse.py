@@ -30,6 +30,7 @@ def add_commands(commands: Any) -> None:
     explain.add_argument("journey", metavar="JOURNEY")
     explain.add_argument("--anonymous", action="store_true", help="PROFILE is an anonymous id")
     explain.add_argument("--at", metavar="INSTANT", help="as of this instant, if no input comes until then; else now")
+    explain.add_argument("--calls", metavar="EVENTS.ndjson", help="calls among which near misses are looked for")
     explain.add_argument("--delivery", metavar="ID", help="why this was sent, instead")
     explain.add_argument("--json", action="store_true", help="as one JSON document")
 
@@ -77,13 +78,18 @@ def run_explain(options: argparse.Namespace) -> int:
                 print(why(evaluator.trace(journey=options.journey), options.delivery, found).text)
                 return 0
             who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
-            said = explain_profile(evaluator, journey=options.journey, at=options.at, **who)
+            calls = () if options.calls is None else _calls(options.calls)
+            said = explain_profile(evaluator, journey=options.journey, at=options.at, calls=calls, **who)
     except KeyError as error:
         raise Failure(str(error.args[0])) from None
     except (ValueError, JourneysError, ImportError, OSError) as error:
         raise Failure(str(error)) from None
     print(json.dumps(said.as_dict(), indent=2, ensure_ascii=False, default=str) if options.json else said.text)
     return 0
+
+
+def _calls(path: str) -> Iterator[Any]:
+    return (call for _, call, problem in call_lines(path) if isinstance(call, dict) and not problem)
 
 
 class _Nowhere:

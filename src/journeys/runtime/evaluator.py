@@ -390,12 +390,21 @@ class Evaluator(SegmentCalls, Lifecycle):
             return views.view(found[0], self._core.plan, max(now, found[0].clock)) if found else None
 
     def explain(
-        self, user_id: str | None = None, *, anonymous_id: str | None = None, journey: str, at: Any = None
+        self,
+        user_id: str | None = None,
+        *,
+        anonymous_id: str | None = None,
+        journey: str,
+        at: Any = None,
+        calls: Iterable[Mapping[str, Any]] = (),
     ) -> Any:
-        """Why a person is in a journey and what is waited for, or why not; see ``journeys.runtime.analysis``."""
+        """Why a person is in a journey and what is waited for, or why not; see ``journeys.runtime.analysis``.
+
+        ``calls`` are what she did, if it is at hand: near misses of her holds are shown then.
+        """
         from journeys.runtime.analysis.explain import explain_profile
 
-        return explain_profile(self, user_id, anonymous_id=anonymous_id, journey=journey, at=at)
+        return explain_profile(self, user_id, anonymous_id=anonymous_id, journey=journey, at=at, calls=calls)
 
     @property
     def watermark(self) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from journeys._time import instant_of
 from journeys.model.entries import EventEntry
@@ -19,6 +19,7 @@ from journeys.testing.verdicts import brief
 
 if TYPE_CHECKING:
     from journeys.runtime.analysis.explain import Explanation
+    from journeys.runtime.analysis.explain_waits import WaitExplanation
 
 #: how many journeys are explained that somebody has never entered
 MOST_OTHERS = 4
@@ -27,7 +28,8 @@ MOST_OTHERS = 4
 class Waits:
     """How a person stands with the journeys of an evaluator, now."""
 
-    def __init__(self, evaluator: Evaluator, profile: ProfileView) -> None:
+    def __init__(self, evaluator: Evaluator, profile: ProfileView, calls: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._calls = calls
         self._evaluator = evaluator
         self._profile = profile
         self._journeys: Mapping[tuple[str, int], Journey] = {
@@ -39,7 +41,7 @@ class Waits:
 
         user_id = self._profile.user_id
         anonymous_id = self._profile.anonymous_id if user_id is None else None
-        return explain_profile(self._evaluator, user_id, anonymous_id=anonymous_id, journey=journey)
+        return explain_profile(self._evaluator, user_id, anonymous_id=anonymous_id, journey=journey, calls=self._calls)
 
     def lines(self) -> Iterator[str]:
         """A paragraph for every place where they wait, and for every journey in which they have never been."""
@@ -69,6 +71,10 @@ class Waits:
         if len(others) > MOST_OTHERS:
             yield f"nor in {', '.join(others[MOST_OTHERS:])}"
 
+    def _said(self, instance: InstanceView, wait: WaitView, journey: Journey) -> WaitExplanation:
+        found = next(each for each in self._explained(journey.key).instances if each.id == instance.id)
+        return next(each for each in found.waits if (each.step, each.branch) == (wait.step, wait.branch))
+
     def _wait(self, instance: InstanceView, wait: WaitView, journey: Journey) -> Iterator[str]:
         step = journey.steps[wait.step]
         name = f' ("{step.name}")' if step.name is not None else ""
@@ -77,9 +83,9 @@ class Waits:
         if isinstance(step, HoldUntil):
             yield f"{head}{until}, then timeout: {_to(step.timeout)}"
             yield from _ways(instance, step, journey)
+            yield from (f"  {miss}" for miss in self._said(instance, wait, journey).misses)
             return
-        found = next(each for each in self._explained(journey.key).instances if each.id == instance.id)
-        said = next(each for each in found.waits if (each.step, each.branch) == (wait.step, wait.branch))
+        said = self._said(instance, wait, journey)
         if said.condition is None:
             yield f"{head}{until}, then {_to(_next(step, None))}"
             yield f"  to {_lower(describe_step(step))}"

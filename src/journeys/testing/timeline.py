@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from journeys._time import instant_of
+from journeys._time import format_instant, instant_of
 from journeys.engine._effects import Effects, Record
 from journeys.errors import nearest
 from journeys.runtime._calls import Answer
@@ -67,7 +67,8 @@ def timeline(
         page.records([record for record in own if record.at >= each.at], name, ids)
         place = max(place, each.after)
     page.records(records[place:], name, ids)
-    return "\n".join([name, *(page.lines or ["  has not done anything"]), *_now(evaluator, profile)])
+    calls = [{**each.call, "timestamp": format_instant(each.timestamp)} for each in said]
+    return "\n".join([name, *(page.lines or ["  has not done anything"]), *_now(evaluator, profile, calls)])
 
 
 class _Page:
@@ -173,7 +174,7 @@ def _unwanted(call: Mapping[str, Any], evaluator: Evaluator) -> str:
     return "nothing names this event" + (f"; {hint}" if hint.startswith("did you") else "")
 
 
-def _now(evaluator: Evaluator, profile: ProfileView | None) -> Iterator[str]:
+def _now(evaluator: Evaluator, profile: ProfileView | None, calls: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     now = max(evaluator.clock.now(), evaluator._core.processor.watermark)
     yield f"  now, {day_of(now)} {time_of(now)}"
     if profile is None:
@@ -185,5 +186,5 @@ def _now(evaluator: Evaluator, profile: ProfileView | None) -> Iterator[str]:
     for what, names in (("lists", profile.lists), ("audiences", profile.audiences)):
         if names:
             yield f"    {what}: {', '.join(names)}"
-    for line in Waits(evaluator, profile).lines():
+    for line in Waits(evaluator, profile, calls).lines():
         yield f"    {line}"

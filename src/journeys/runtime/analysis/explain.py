@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from journeys.model.space import Space
 from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, SplitPlan, WaitPlan
 from journeys.plan.values import NEVER
 from journeys.runtime.analysis.explain_entry import EntryExplanation, explain_entry
+from journeys.runtime.analysis.explain_misses import Misses, events_of
 from journeys.runtime.analysis.explain_truth import features_of
 from journeys.runtime.analysis.explain_waits import WaitExplanation, explain_wait
 from journeys.runtime.render import describe_entry
@@ -123,11 +124,19 @@ class Explanation:
         return attrs.asdict(self) | {"inside": self.inside}
 
 
-def explain(profile: ProfileState, plan: Plan, space: Space, journey_key: str, now: int) -> Explanation:
+def explain(
+    profile: ProfileState,
+    plan: Plan,
+    space: Space,
+    journey_key: str,
+    now: int,
+    calls: Iterable[Mapping[str, Any]] = (),
+) -> Explanation:
     """How the profile stands with a journey at an instant; the profile is not touched.
 
     ``space`` names all versions with their status, ``plan`` is what runs. Deadlines before ``now`` have happened in
-    what is said (T6), also if nobody has let them happen yet. KeyError if there is no such journey.
+    what is said (T6), also if nobody has let them happen yet. Among the ``calls``, the person's near misses are found:
+    the right event for a hold or the entry, with a wrong filter or identifier. KeyError if there is no such journey.
     """
     versions = sorted((each for each in space.journeys if each.key == journey_key), key=lambda each: each.version)
     if not versions:
@@ -139,12 +148,13 @@ def explain(profile: ProfileState, plan: Plan, space: Space, journey_key: str, n
     engine = Engine(plan, Effects(traces=False))
     engine.advance(here, at - 1)
     coming = _coming(here, plan, journey_key)
+    misses = Misses(here, space, events_of(profile, calls, at))
     inside = tuple(
-        _instance(instance, here, space, at)
+        _instance(instance, here, space, at, misses)
         for instance in here.instances
         if instance.plan.key == journey_key and instance.status != ENDED
     )
-    entry = explain_entry(here, plan, space, versions, at, seen=seen)
+    entry = explain_entry(here, plan, space, versions, at, misses, seen=seen)
     enters = next((each.at for each in coming if each.kind == "entered"), None)
     return Explanation(
         profile=here.id,
@@ -165,6 +175,7 @@ def explain_profile(
     anonymous_id: str | None = None,
     journey: str,
     at: str | datetime | int | None = None,
+    calls: Iterable[Mapping[str, Any]] = (),
 ) -> Explanation:
     """``explain`` for a person of an evaluator, as of now or ``at``; also for one of whom nothing is known."""
     if (user_id is None) == (anonymous_id is None):
@@ -176,7 +187,7 @@ def explain_profile(
         mark = core.processor.watermark if core.exclusive else evaluator.store.watermark()
         now = max(evaluator.clock.now() if evaluator.is_live else 0, mark) if at is None else instant_of(at)
         space = attrs.evolve(evaluator.space, journeys=evaluator.journeys)
-        return explain(found[0] if found else ProfileState(key), core.plan, space, journey, now)
+        return explain(found[0] if found else ProfileState(key), core.plan, space, journey, now, calls)
 
 
 def _copy(profile: ProfileState, plan: Plan) -> ProfileState:
@@ -207,7 +218,7 @@ def _coming(profile: ProfileState, plan: Plan, journey: str) -> list[Happening]:
     return found
 
 
-def _instance(instance: Instance, profile: ProfileState, space: Space, now: int) -> InstanceExplanation:
+def _instance(instance: Instance, profile: ProfileState, space: Space, now: int, misses: Misses) -> InstanceExplanation:
     deadlines = [(instance.exit_at, "exit_after")]
     if instance.status == LIVE:
         deadlines.append((instance.expires_at, "max_age"))
@@ -220,7 +231,7 @@ def _instance(instance: Instance, profile: ProfileState, space: Space, now: int)
         entered_at=format_instant(instance.entered_at),
         entered_by=describe_entry(instance.plan.model.entry),
         identifier=instance.identifier,
-        waits=tuple(explain_wait(wait, instance, profile, space, now) for wait in waits),
+        waits=tuple(explain_wait(wait, instance, profile, space, now, misses) for wait in waits),
         ends_at=None if at >= NEVER else format_instant(at),
         ends_by=None if at >= NEVER else by,
     )

@@ -16,6 +16,7 @@ from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.plan.plan import JourneyPlan, Plan
 from journeys.plan.values import NEVER
+from journeys.runtime.analysis.explain_misses import Misses, NearMiss
 from journeys.runtime.analysis.explain_truth import Truth, truth_of
 from journeys.runtime.render import describe_entry, describe_event
 
@@ -54,6 +55,7 @@ class EntryExplanation:
     filters: str | None = None
     identifier: str | None = None
     taken: tuple[Any, ...] = ()
+    misses: tuple[NearMiss, ...] = ()
     enters_at: str | None = None
 
     @property
@@ -73,12 +75,21 @@ class EntryExplanation:
             yield f"  not now: {block}"
         if self.open:
             yield "  may enter" + ("" if self.kind == "event" else " as soon as that is true")
+        for miss in self.misses:
+            yield f"  {miss}"
         if self.enters_at is not None:
             yield f"  enters by time alone at {self.enters_at}"
 
 
 def explain_entry(
-    profile: ProfileState, plan: Plan, space: Space, versions: Sequence[Journey], now: int, *, seen: bool
+    profile: ProfileState,
+    plan: Plan,
+    space: Space,
+    versions: Sequence[Journey],
+    now: int,
+    misses: Misses,
+    *,
+    seen: bool,
 ) -> EntryExplanation:
     """The entry of the version that takes people, or that would if it were live."""
     plans = [found for each in versions if (found := plan.journeys.get((each.key, each.version))) is not None]
@@ -109,6 +120,7 @@ def explain_entry(
         filters=describe_event(entry.event, entry.where) if entry.where else None,
         identifier=entry.identifier,
         taken=_taken(taking, profile),
+        misses=misses.of_entry(entry),
     )
     if entry.audience is not None and taking.entry_audience is not None:
         definition = next(each.condition for each in space.audiences if each.key == entry.audience)

@@ -12,6 +12,7 @@ from journeys.model.space import Space
 from journeys.model.steps import HoldUntil, MultiBranchSplit, Step, WaitForCondition
 from journeys.plan.plan import HoldPlan, MultiBranchPlan, WaitPlan
 from journeys.plan.values import NEVER
+from journeys.runtime.analysis.explain_misses import Misses, NearMiss
 from journeys.runtime.analysis.explain_truth import Truth, flips_at, truth_of
 from journeys.runtime.render import describe_event, kind_of, phrase_of
 
@@ -21,6 +22,7 @@ class WaitExplanation:
     """One wait: ``until`` is when it ends by itself (None: only an input can end it), ``then`` what follows.
 
     ``ways`` are the events that end it before, each with what follows; ``condition`` is what it waits to be true.
+    ``misses`` are events that came and were none of these, if the calls were given.
     """
 
     step: str
@@ -33,6 +35,7 @@ class WaitExplanation:
     restarts: int | None = None
     restarts_left: int | None = None
     condition: Truth | None = None
+    misses: tuple[NearMiss, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """It in words."""
@@ -42,19 +45,24 @@ class WaitExplanation:
             yield from ("  " + line for line in self.condition.lines())
         for way in self.ways:
             yield f"  {way}"
+        for miss in self.misses:
+            yield f"  {miss}"
         if self.restarts_left is not None:
             yield f"  has begun again {self.restarts} times, {self.restarts_left} left"
         by_itself = "not by time alone" if self.until is None else f"by itself at {self.until}"
         yield f"  goes on {by_itself}, then {self.then}"
 
 
-def explain_wait(wait: Wait, instance: Instance, profile: ProfileState, space: Space, now: int) -> WaitExplanation:
+def explain_wait(
+    wait: Wait, instance: Instance, profile: ProfileState, space: Space, now: int, misses: Misses
+) -> WaitExplanation:
     """A wait of an instance in words and numbers."""
     step: Step = wait.step.model
     until: int | None = None if wait.due >= NEVER else wait.due
     said = WaitExplanation(step=wait.step.key, kind=kind_of(step), text=phrase_of(step).text, until=None, then="")
     if isinstance(wait.step, HoldPlan) and isinstance(step, HoldUntil):
         said = attrs.evolve(said, then=f"timeout, {leads_to(step.timeout)}", ways=tuple(_ways(step)))
+        said = attrs.evolve(said, misses=misses.of_hold(wait, instance))
         if any(branch.restart for branch in step.branches):
             said = attrs.evolve(said, restarts=wait.count, restarts_left=max(step.max_restarts - wait.count, 0))
     elif isinstance(wait.step, WaitPlan) and isinstance(step, WaitForCondition):
