@@ -99,7 +99,7 @@ class Misses:
                 path = own and (branch.identifier or own)
                 reasons = [*_identifier(path, seen.properties, instance.identifier)] if path else []
                 reasons += self._filters(branch.where, seen, instance.context)
-                if branch.restart and wait.count >= step.max_restarts:
+                if branch.restart and wait.count >= step.max_restarts and seen.at > began:
                     reasons.append(f"it has begun again {wait.count} times already")
                 judged.append((branch.name, reasons))
             if all(reasons for _, reasons in judged):  # else it did something, or came before the hold
