@@ -90,8 +90,15 @@ def test_a_cart() -> None:
     assert table.splitlines()[:3] == [
         "j: entered 4, in progress 2, completed 1, exited 1",
         "  exited by gone: 1",
-        "  step    arrived  waiting  left  from",
+        "  step    arrived  of entered  waiting  left  from",
     ]
+    assert table.splitlines()[5] == "  nudge         3     75.00 %        0     3  hold: timeout 3 (75 %)"
+    _, thanks, nudge, _ = told.steps
+    assert (nudge.of_entered, nudge.of_previous) == (0.75, {"hold: timeout": 0.75})
+    assert (thanks.of_entered, thanks.of_previous) == (0.25, {"hold: bought": 0.25})
+    assert told.steps[0].of_previous == {}
+    nobody = of(document, [])
+    assert (nobody.steps[0].of_entered, nobody.steps[0].of_previous) == (None, {})
     json.dumps(Figures.of(load_space(document), trace).as_dict())
 
 

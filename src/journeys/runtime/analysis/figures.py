@@ -32,16 +32,19 @@ class StepFigures:
     """One step: who arrived, who waits there at the end of the range, who went on or left it.
 
     ``previous`` says from where they came: a step, ``step: branch``, ``entry``, or ``elsewhere`` where the trace does
-    not say; ``branches`` by which way they went on.
+    not say; ``branches`` by which way they went on. ``of_entered`` is their share of those who entered the journey,
+    ``of_previous`` that of those who arrived at each step before; None and left out where there is nothing to share.
     """
 
     step: str
     kind: str
     name: str | None
     arrived: int
+    of_entered: float | None
     waiting: int
     left: int
     previous: Mapping[str, int]
+    of_previous: Mapping[str, float]
     branches: Mapping[str, int]
     restarted: int
     sent: int
@@ -97,11 +100,12 @@ class JourneyFigures:
         told = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):,}" for name in names)
         lines = [f"{self.journey}{version}: {told}" + (" (profiles)" if self.people else "")]
         lines += [f"  exited by {rule}: {number:,}" for rule, number in sorted(self.exited_by.items())]
-        rows = [["step", "arrived", "waiting", "left", "from"]]
+        rows = [["step", "arrived", "of entered", "waiting", "left", "from"]]
         for each in self.steps:
-            origins = ", ".join(f"{name} {number:,}" for name, number in each.previous.items())
-            rows.append([each.step, f"{each.arrived:,}", f"{each.waiting:,}", f"{each.left:,}", origins])
-        lines += _aligned(rows, right=(1, 2, 3))
+            origins = ", ".join(_told_origin(name, number, each) for name, number in each.previous.items())
+            numbers = [f"{each.arrived:,}", _percent(each.of_entered), f"{each.waiting:,}", f"{each.left:,}"]
+            rows.append([each.step, *numbers, origins])
+        lines += _aligned(rows, right=(1, 2, 3, 4))
         for split in self.splits:
             rows = [[split.step, "entered", "conversions", "rate", "95 %", "difference", "95 %", "uplift"]]
             rows += [_split_row(branch) for branch in split.branches]
@@ -355,22 +359,34 @@ def _steps(figures: _Sum) -> Iterator[StepFigures]:
     nodes = [node.key for node in graph_of(figures.journey).nodes if node.key in steps]
     strangers = sorted({step for step in figures.keys("arrived") if step not in steps})
     previous = figures.keys("previous")
+    entered = number("entered")
     for key in [*nodes, *strangers]:
-        step = steps.get(key)
-        origins = sorted(origin for arrived, origin in previous if arrived == key)
+        step, arrived = steps.get(key), number("arrived", key)
+        came = {
+            _origin(origin): number("previous", (key, origin))
+            for origin in sorted(origin for arrived_at, origin in previous if arrived_at == key)
+        }
+        before = {name: number("arrived", name.partition(": ")[0]) for name in came}
         yield StepFigures(
             step=key,
             kind="unknown" if step is None else kind_of(step),
             name=None if step is None else step.name,
-            arrived=number("arrived", key),
+            arrived=arrived,
+            of_entered=arrived / entered if entered else None,
             waiting=number("waiting", key),
             left=number("left", key),
-            previous={_origin(each): number("previous", (key, each)) for each in origins},
+            previous=came,
+            of_previous={name: came[name] / number_ for name, number_ in before.items() if number_},
             branches={branch: number("taken", (at, branch)) for at, branch in figures.keys("taken") if at == key},
             restarted=sum(number("restarted", (at, name)) for at, name in figures.keys("restarted") if at == key),
             sent=number("sent", key),
             skipped=number("skipped", key),
         )
+
+
+def _told_origin(name: str, number: int, step: StepFigures) -> str:
+    share = step.of_previous.get(name)
+    return f"{name} {number:,}" + ("" if share is None else f" ({100 * share:.0f} %)")
 
 
 def _origin(key: str) -> str:
