@@ -549,7 +549,20 @@ MUTANTS = [
         area="stores",
     ),
     Mutant(
-        "sqlite: counters are set, not added to", "O5", SQLITE, "n = n + excluded.n", "n = excluded.n", area="stores"
+        "sqlite: counters are set, not added to",
+        "O5",
+        SQLITE,
+        "(name) DO UPDATE SET n = n + excluded.n",
+        "(name) DO UPDATE SET n = excluded.n",
+        area="stores",
+    ),
+    Mutant(
+        "sqlite: figures are set, not added to",
+        "O1",
+        SQLITE,
+        "figure) DO UPDATE SET n = n + excluded.n",
+        "figure) DO UPDATE SET n = excluded.n",
+        area="stores",
     ),
     Mutant(
         "sql: the second of an order goes too",
