@@ -138,6 +138,8 @@ def test_whatever_is_ordered_is_ordered_by_code_point(store: PostgresStore) -> N
         "ids.key",
         "notes.name",
         "outbox.id",
+        "tallies.figure",
+        "tallies.journey",
         "trace.key",
         "trace.profile",
         "waiting.message_id",
