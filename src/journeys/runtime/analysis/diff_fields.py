@@ -62,7 +62,7 @@ class Fields:
         """Two things of one class."""
         for field in attrs.fields(type(new)):
             if field.name not in skip:
-                at = place.at(field.name, area=_area(field.name, new, place))
+                at = place.at(field.name, area=_area(field.name, (old, new), place))
                 self.field(field.name, getattr(old, field.name), getattr(new, field.name), at)
 
     def field(self, name: str, old: Any, new: Any, place: Place) -> None:
@@ -178,16 +178,21 @@ def _plain(name: str, value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _area(name: str, thing: Any, place: Place) -> str:
-    if name == "name" and isinstance(thing, SendToDestination) and not all(each.event for each in thing.activations):
-        return "payload"  # a step that has no event sends its name
+def _area(name: str, things: tuple[Any, Any], place: Place) -> str:
+    if name == "name" and any(map(_sends_its_name, things)):
+        return "payload"
     if name in TARGETS or name == "start":
         return "flow"
-    if place.area == "steps" and isinstance(getattr(thing, name), Condition):
+    if place.area == "steps" and isinstance(getattr(things[1], name), Condition):
         return "conditions"
     if place.area == "steps" and name == "until":
         return "timing"
     return _AREAS.get(name, place.area)
+
+
+def _sends_its_name(thing: Any) -> bool:
+    """An activation without an event sends the name of its step."""
+    return isinstance(thing, SendToDestination) and not all(each.event for each in thing.activations)
 
 
 def _same(name: str, old: Any, new: Any) -> bool:

@@ -57,7 +57,7 @@ def compare_steps(old: Journey, new: Journey, place: Place, findings: Findings, 
     """Notes every step that was added, removed, renamed, moved, or that does something else."""
     fields = Fields(findings, renames)
     names = {new_key: old_key for old_key, new_key in renames.items()}
-    before, after = _came_from(old, new, renames)
+    before, after = came_from(old, new, renames)
     for key, step in new.steps.items():
         was = names.get(key, key if key not in renames and key in old.steps else None)
         at = place.at(was or key, key, subject=key, area="steps", step=key)
@@ -68,8 +68,9 @@ def compare_steps(old: Journey, new: Journey, place: Place, findings: Findings, 
             findings.add("renamed", at, was, key, f"was called {was}")
         _compare_step(old.steps[was], step, at, fields)
         if before[was] and after[key] and not before[was] & after[key]:
-            told = f"comes after {_listed(after[key])} instead of {_listed(before[was])}"
-            findings.add("moved", at, sorted(before[was]), sorted(after[key]), told)
+            were = {names.get(name, name) for name in before[was]}
+            told = f"comes after {_listed(after[key])} instead of {_listed(were)}"
+            findings.add("moved", at, sorted(were), sorted(after[key]), told)
     for key, step in old.steps.items():
         if key not in renames and (key not in new.steps or key in names):
             at = place.at(key, subject=key, area="steps", step=key)
@@ -96,7 +97,7 @@ def _listed(names: set[str]) -> str:
     return re.sub(r", (?=[^,]*$)", " and ", ", ".join(sorted(names)))
 
 
-def _came_from(
+def came_from(
     old: Journey, new: Journey, renames: Mapping[str, str]
 ) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """The nearest steps before each that both versions have, by their names in the new one.
@@ -104,9 +105,8 @@ def _came_from(
     What was put in between or taken out moves nothing, so it is looked through.
     """
     called = {key: renames.get(key, key) for key in old.steps if key in renames or key not in renames.values()}
-    kept = {name for name in called.values() if name in new.steps}
-    before = _nearest(old, {key: name for key, name in called.items() if name in kept})
-    return before, _nearest(new, {name: name for name in kept})
+    kept = {key: name for key, name in called.items() if name in new.steps}
+    return _nearest(old, kept), _nearest(new, {name: name for name in kept.values()})
 
 
 def _nearest(journey: Journey, kept: Mapping[str, str]) -> dict[str, set[str]]:
