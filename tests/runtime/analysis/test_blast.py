@@ -374,7 +374,7 @@ def _sent(evaluator: Evaluator, until: int) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
     for record in evaluator.trace():
         if record["kind"] in ("sent", "list_added", "list_removed") and "instance" in record:
-            said = [record["at"], record["kind"], record["destination"], content_of(record.get("payload"))]
+            said = [record["at"], record["kind"], record["destination"], content_of(record)]
             found.setdefault(record["instance"], Counter())[json.dumps(said, sort_keys=True)] += 1
     return found
 

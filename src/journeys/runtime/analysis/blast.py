@@ -334,7 +334,7 @@ def _content(record: Record) -> str:
     """What the destination gets and when, without what tells deliveries, instances and versions apart."""
     made = record.as_dict()
     said: dict[str, Any] = {name: made.get(name) for name in ("at", "kind", "destination")}
-    return json.dumps(said | {"payload": content_of(made.get("payload"))}, sort_keys=True)
+    return json.dumps(said | {"payload": content_of(made)}, sort_keys=True)
 
 
 def _as_dict(outcome: Outcome) -> dict[str, Any]:

@@ -10,11 +10,15 @@ KEY = "<destination key>"
 _IDS = frozenset(("epoch_id", "version", "step"))
 
 
-def content_of(payload: Any) -> Any:
-    """A payload without the ids of its delivery, instance, version and step; anything else as it is."""
-    if not isinstance(payload, Mapping) or "messageId" not in payload:
+def content_of(record: Mapping[str, Any]) -> Any:
+    """The payload of a record without its instant and the ids of its delivery, instance, version and step.
+
+    A mapped payload is what its author made of it, and stays as it is.
+    """
+    payload = record.get("payload")
+    if not isinstance(payload, Mapping) or payload.get("messageId") != record.get("delivery"):
         return payload
-    content = {name: each for name, each in payload.items() if name != "messageId"}
+    content = {name: each for name, each in payload.items() if name not in ("messageId", "timestamp")}
     personas = (content.get("context") or {}).get("personas") or {}
     key = personas.get("computation_key")
     if key is not None:
