@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 from journeys import Journey, load_space
 from journeys.codec import dump_space, load_journey
 from journeys.model.space import Space
+from journeys.runtime.analysis.blast import FATES
 from journeys.runtime.analysis.diff import Diff, diff
 from journeys.runtime.analysis.diff_findings import AREAS, MARKS, Difference
+from journeys.runtime.analysis.migration import REASONS
+from journeys.runtime.analysis.replay_compare import KINDS
 from tests.reference.generate import random_space
 from tests.runtime.analysis.mutations import mutations
 from tests.support import (
@@ -423,3 +427,16 @@ def test_nothing_is_changed_by_looking() -> None:
     before = copy.deepcopy(document)
     diff(load_space(document), load_space(space()))
     assert document == before
+
+
+def test_the_reference_has_every_word() -> None:
+    text = (ROOT / "docs" / "reference" / "changes.md").read_text(encoding="utf-8")
+    tables = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^#|\Z)", text, re.M | re.S))
+    words = {title: tuple(re.findall(r"^\| `(\w+)`", table, re.M)) for title, table in tables.items()}
+    assert words == {
+        "Kinds of differences": tuple(MARKS),
+        "Areas": AREAS,
+        "Fates": FATES,
+        "Reasons": REASONS,
+        "Kinds of stories": tuple(KINDS),
+    }

@@ -222,9 +222,9 @@ def _lines(found: Replay) -> Iterator[str]:
             yield f"  {name.ljust(9)}{old:,} before, {new:,} now"
     for journey, kinds in found.counts.items():
         yield f"  {journey if journey is not None else 'audiences and computed traits'}"
-        width = max(len(KINDS[kind]) for kind in kinds)
+        width, digits = max(len(KINDS[kind]) for kind in kinds), max(len(f"{number:,}") for number in kinds.values())
         for kind, number in kinds.items():
-            yield f"    {KINDS[kind].ljust(width)}  {number:>6,}"
+            yield f"    {KINDS[kind].ljust(width)}  {number:>{digits},}"
     for each in found.profiles:
         yield "  " + each.text.replace("\n", "\n  ")
     if more := found.differing - len(found.profiles):
