@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections import Counter
@@ -12,7 +13,16 @@ from typing import Any
 import attrs
 import pytest
 
-from journeys import Evaluator, InvalidDefinition, ManualClock, Migrate, PublishRefused, load_space, validate
+from journeys import (
+    AsyncEvaluator,
+    Evaluator,
+    InvalidDefinition,
+    ManualClock,
+    Migrate,
+    PublishRefused,
+    load_space,
+    validate,
+)
 from journeys._time import DAY, parse_instant
 from journeys.engine._state import ENDED
 from journeys.model.journey import Journey
@@ -232,6 +242,51 @@ def test_a_journey_that_is_new() -> None:
     assert all(each[fate].count == 0 for each in radius.outcomes for fate in FATES)
     with pytest.raises(InvalidDefinition):
         blast_radius(people(), attrs.evolve(journey_of(journey(key="other")), start="nowhere"))
+
+
+def test_a_migration_that_is_given_is_the_one_that_is_tried() -> None:
+    new = journey_of(NEW)
+    by_journey = blast_radius(people(), attrs.evolve(new, on_previous=Migrate({"hold": "wait"})))
+    assert by_journey.plan is None
+    assert [by_journey.under("migrate")[fate].count for fate in INSIDE] == [0, 7, 0, 5]
+    plan = MigrationPlan(journey="cart", from_version=1, to_version=2, steps={"rest": StepMove(to="nap")})
+    by_plan = blast_radius(people(), attrs.evolve(new, on_previous=Migrate({"hold": "wait"})), plan=plan)
+    assert by_plan.plan == plan
+    assert [by_plan.under("migrate")[fate].count for fate in INSIDE] == [0, 5, 0, 7]
+    with pytest.raises(ValueError, match="a plan for 'other'"):
+        blast_radius(people(), new, plan=attrs.evolve(plan, journey="other"))
+
+
+def test_an_audience_that_is_another_is_told_too() -> None:
+    """The space that would run afterwards is the one that decides, as when `journeys publish` is given it."""
+
+    def made(number: int) -> Space:
+        fans = {"key": "fans", "condition": did("Visit", count={"at_least": number})}
+        document = journey({"w": wait({"type": "audience", "audience": "fans"}, "s"), "s": send()})
+        return load_space(space(document, audiences=[fans]))
+
+    store = MemoryStore()
+    with Evaluator(made(3), clock=ManualClock("2026-01-01T10:00:00Z"), store=store) as evaluator:
+        for name in ("Start", "Visit", "Visit"):
+            evaluator.track("ada", name)
+        new = made(2)
+        assert blast_radius(evaluator, new.journeys[0]).under("migrate")["sent_now"].count == 0
+        said = blast_radius(store, new.journeys[0], space=new, at="2026-01-01T10:00:00Z").under("migrate")
+    assert [each.profile for each in said["sent_now"].people] == ["ada"]
+    assert said.ends == {"completed": 1}
+    kept = attrs.evolve(new, journeys=())
+    with Evaluator(kept, clock=ManualClock("2026-01-01T10:00:00Z"), store=store) as evaluator:
+        evaluator.publish(attrs.evolve(new.journeys[0], on_previous=Migrate()))
+        assert [record["kind"] for record in evaluator.trace()][-3:] == ["step", "sent", "completed"]
+
+
+def test_an_async_evaluator_is_refused_with_what_would_be_right() -> None:
+    async def ask() -> None:
+        async with AsyncEvaluator(load_space(space(OLD)), clock=ManualClock("2026-01-01T10:00:00Z")) as evaluator:
+            with pytest.raises(TypeError, match="open the store of an AsyncEvaluator once more"):
+                blast_radius(evaluator, journey_of(NEW))  # type: ignore[arg-type]
+
+    asyncio.run(ask())
 
 
 def test_a_store_is_only_read(tmp_path: Path) -> None:

@@ -143,35 +143,56 @@ def blast_radius(
     standing = Standing(source, at=at, space=space)
     published, _ = standing.publisher.succeeded(journey)
     current = standing.library.current(journey.key)
-    if plan is None and current is not None and "migrate" in policies:
-        plan = propose(current.journey, published, held_now(standing, journey.key))
-    migrate: Migrate = plan.migrate if plan is not None else Migrate()
-    if isinstance(journey.on_previous, Migrate):
-        migrate = journey.on_previous
+    old = None if current is None else current.journey
+    migrate = journey.on_previous if isinstance(journey.on_previous, Migrate) else None
+    if plan is None and migrate is None and old is not None and "migrate" in policies:
+        plan = propose(old, published, held_now(standing, journey.key))
+    moved = plan.applied_to(journey) if plan is not None else attrs.evolve(journey, on_previous=migrate or Migrate())
     versions = _Counting(standing, journey.key)
-    rehearsals = []
-    for policy in policies if current is not None else policies[:1]:
-        tried = attrs.evolve(journey, on_previous=migrate if policy == "migrate" else policy)
-        old = None if current is None else current.journey
-        rehearsals.append(_Trial(policy, tried, old, standing, named))
+    trials = [
+        _Trial(
+            policy,
+            moved if policy == "migrate" else attrs.evolve(journey, on_previous=policy),
+            old,
+            standing,
+            named,
+        )
+        for policy in (policies if old is not None else policies[:1])
+    ]
 
-    def see(profile: ProfileState) -> None:
-        now, due = standing.now(profile)
-        versions.add(now)
-        for each in rehearsals:
-            each.add(profile, now, due)
+    def see(state: bytes) -> None:
+        quiet = _Quiet(standing, state, journey.key)
+        versions.add(quiet)
+        for each in trials:
+            each.add(quiet)
 
     standing.look(see)
     return BlastRadius(
         journey=journey.key,
-        from_version=None if current is None else current.journey.version,
+        from_version=None if old is None else old.version,
         to_version=published.version,
         at=format_instant(max(standing.at, 0)),
         profiles=versions.profiles,
         versions=versions.standings(),
-        outcomes=tuple(each.outcome() for each in rehearsals),
+        outcomes=tuple(each.outcome() for each in trials),
         plan=plan,
     )
+
+
+class _Quiet:
+    """A profile at the instant if nothing is published, and what those inside are sent by time alone."""
+
+    def __init__(self, standing: Standing, state: bytes, key: str) -> None:
+        self.state = state
+        profile, due = standing.now(state)
+        self.profile = profile.id
+        self.inside = {each.id: each for each in _of(profile, key)}
+        self.at = {name: _steps(each) for name, each in self.inside.items()}
+        self.due = _contents(due)
+        self.sent = {name: Counter(each) for name, each in self.due.items()}
+        if self.inside:
+            copy = decode_state(encode_state(profile), standing.core.plan)
+            _look_ahead(copy, standing.core.plan, self.inside.keys(), self.sent)
 
 
 class _Counting:
@@ -179,16 +200,15 @@ class _Counting:
 
     def __init__(self, standing: Standing, key: str) -> None:
         self.versions = standing.versions(key)
-        self.key = key
         self.profiles = 0
         self.instances: Counter[int] = Counter()
         self.steps: Counter[tuple[int, str]] = Counter()
 
-    def add(self, profile: ProfileState) -> None:
+    def add(self, quiet: _Quiet) -> None:
         self.profiles += 1
-        for instance in _of(profile, self.key):
+        for name, instance in quiet.inside.items():
             self.instances[instance.plan.version] += 1
-            self.steps.update((instance.plan.version, step) for step in _steps(instance))
+            self.steps.update((instance.plan.version, step) for step in quiet.at[name])
 
     def standings(self) -> tuple[Standings, ...]:
         return tuple(
@@ -229,38 +249,38 @@ class _Trial:
             refused=() if refused is None else refused.problems,
         )
 
-    def add(self, profile: ProfileState, now: ProfileState, due: Effects) -> None:
-        before = {each.id: each for each in _of(now, self.journey.key)}
-        stuck = frozenset(each.id for each in before.values() if self._is_stuck(each))
-        after, effects = self.rehearsal.of(profile, without=stuck)
+    def add(self, quiet: _Quiet) -> None:
+        stuck = frozenset(name for name, each in quiet.inside.items() if self._is_stuck(each))
+        after, effects = self.rehearsal.of(quiet.state, without=stuck)
         new = {each.id: each for each in _of(after, self.journey.key)}
+        at = {name: _steps(each) for name, each in new.items()}
         ended = {each.instance: each.kind for each in effects.records if each.kind in _ENDS}
-        for key, instance in before.items():
-            other = new.get(key)
-            if key in stuck or (other is not None and other.status == LIVE and not other.has_tokens):
-                self._note("stuck", now, instance, other)
-            elif other is None or other.status == ENDED:
-                self.ends[ended.get(key, "completed")] += 1
-                self._note("ends", now, instance, None)
+        for name, instance in quiet.inside.items():
+            other = new.get(name)
+            if name in stuck or (other is not None and other.status == LIVE and not other.has_tokens):
+                fate = "stuck"
+            elif other is None:
+                fate = "ends"
+                self.ends[ended.get(name, "completed")] += 1
             elif other.plan.version == instance.plan.version:
-                self._note("stays", now, instance, other)
+                fate = "stays"
             else:
-                self.moves[_named(instance), _named(other)] += 1
-                self._note("moves", now, instance, other)
-        for key, instance in new.items():
-            if key not in before:
-                self._note("enters", after, None, instance)
-        sent, would = _contents(effects), _contents(due)
-        for name, contents in sent.items():
-            some = before.get(name or "") or new.get(name or "")
-            if some is not None and contents - would.get(name, Counter()):
-                self._note("sent_now", now, some, some)
-        if before:
-            _look_ahead(now, self.standing.core.plan, before.keys(), would)
-            _look_ahead(after, self.rehearsal.plan, before.keys(), sent)
-        for key, instance in before.items():
-            if key not in stuck and sent.get(key) != would.get(key):
-                self._note("sent_otherwise", now, instance, new.get(key))
+                fate = "moves"
+                self.moves[_named(quiet.at[name]), _named(at[name])] += 1
+            self._note(fate, after, instance, quiet.at[name], at.get(name, ()))
+        for name, instance in new.items():
+            if name not in quiet.inside:
+                self._note("enters", after, instance, (), at[name])
+        sent = _contents(effects)
+        for key, contents in sent.items():
+            some = quiet.inside.get(key or "") or new.get(key or "")
+            if some is not None and contents - quiet.due.get(key, Counter()):
+                self._note("sent_now", after, some, quiet.at.get(some.id, ()), at.get(some.id, ()))
+        if quiet.inside:
+            _look_ahead(after, self.rehearsal.plan, quiet.inside.keys(), sent)
+        for name, instance in quiet.inside.items():
+            if name not in stuck and sent.get(name) != quiet.sent.get(name):
+                self._note("sent_otherwise", after, instance, quiet.at[name], at.get(name, ()))
 
     def _is_stuck(self, instance: Instance) -> bool:
         """Whether it waits where the migration leads nowhere: publishing would be refused."""
@@ -273,21 +293,12 @@ class _Trial:
             for wait in instance.waits
         )
 
-    def _note(self, fate: str, profile: ProfileState, before: Instance | None, after: Instance | None) -> None:
+    def _note(self, fate: str, profile: ProfileState, instance: Instance, before: Steps, after: Steps) -> None:
         self.counts[fate] += 1
-        if len(self.people[fate]) >= self.named:
-            return
-        some = before if before is not None else after
-        assert some is not None
-        self.people[fate].append(
-            Person(
-                profile=profile.id,
-                instance=some.id,
-                version=some.plan.version,
-                before=() if before is None else _steps(before),
-                after=() if after is None else _steps(after),
-            )
-        )
+        if len(self.people[fate]) < self.named:
+            who, version = profile.id, instance.plan.version
+            person = Person(profile=who, instance=instance.id, version=version, before=before, after=after)
+            self.people[fate].append(person)
 
 
 _SENT = ("sent", "list_added", "list_removed")
@@ -303,8 +314,8 @@ def _steps(instance: Instance) -> Steps:
     return tuple(sorted({wait.step.key for wait in instance.waits}))
 
 
-def _named(instance: Instance) -> str:
-    return ", ".join(_steps(instance)) or "-"
+def _named(steps: Steps) -> str:
+    return ", ".join(steps) or "-"
 
 
 def _contents(effects: Effects) -> dict[str | None, Counter[str]]:
@@ -320,12 +331,12 @@ def _look_ahead(
     profile: ProfileState, plan: Plan, instances: Collection[str], sent: dict[str | None, Counter[str]]
 ) -> None:
     """Adds what these instances are sent from here on if no input comes, until nothing more happens to them."""
-    copy, effects = decode_state(encode_state(profile), plan), Effects()
+    effects = Effects()
     engine = Engine(plan, effects)
     for _ in range(AHEAD):
-        if not any(each.due < NEVER and each.id in instances for each in copy.instances):
+        if not any(each.due < NEVER and each.id in instances for each in profile.instances):
             break
-        engine.advance(copy, copy.due)
+        engine.advance(profile, profile.due)
     for instance, contents in _contents(effects).items():
         sent.setdefault(instance, Counter()).update(contents)
 

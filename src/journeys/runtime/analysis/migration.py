@@ -15,7 +15,6 @@ import attrs
 from journeys.codec import dump, load
 from journeys.codec.problems import member
 from journeys.engine._publishing import steps_held
-from journeys.engine._state import ProfileState
 from journeys.errors import Problem, nearest
 from journeys.model._fields import frozen_map
 from journeys.model.journey import Journey, Migrate
@@ -178,9 +177,9 @@ def held_now(standing: Standing, key: str) -> Counter[str]:
     plan = standing.core.plan.journeys.get((key, current.version))
     held: Counter[str] = Counter()
 
-    def count(profile: ProfileState) -> None:
-        if plan is not None and any(each.plan is plan for each in profile.instances):
-            held.update(steps_held(standing.now(profile)[0], plan))
+    def count(state: bytes) -> None:
+        if plan is not None:
+            held.update(steps_held(standing.now(state)[0], plan))
 
     standing.look(count)
     return held

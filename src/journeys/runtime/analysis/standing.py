@@ -45,6 +45,8 @@ class Standing:
     def __init__(self, source: Evaluator | Store, *, at: Moment | None = None, space: Space | None = None) -> None:
         publisher: Publisher | None = getattr(source, "_publisher", None)
         evaluator: Any = source
+        if publisher is not None and not hasattr(source, "_drive"):
+            raise TypeError("people are read by a blocking call: open the store of an AsyncEvaluator once more for it")
         if publisher is not None:
             self._store, self._lock = evaluator.store, evaluator._lock
             self.core: Core = evaluator._core
@@ -73,13 +75,13 @@ class Standing:
         entries = [entry for (name, _), entry in sorted(self.library.entries.items()) if name == key]
         return [entry.journey for entry in entries if entry.journey.status in ("live", "paused")]
 
-    def look(self, see: Callable[[ProfileState], None]) -> None:
-        """Shows every profile as it is; whoever wants to change it takes a copy."""
-        self._drive(self.core.look(lambda _, profile: see(profile)))
+    def look(self, see: Callable[[bytes], None]) -> None:
+        """Shows the state of every profile."""
+        self._drive(self.core.look(lambda _, profile: see(encode_state(profile))))
 
-    def now(self, profile: ProfileState) -> tuple[ProfileState, Effects]:
-        """A copy of the profile at the instant, if nothing is published, and what was due before it."""
-        copy, effects = decode_state(encode_state(profile), self.core.plan), Effects()
+    def now(self, state: bytes) -> tuple[ProfileState, Effects]:
+        """A profile at the instant, if nothing is published, and what was due before it."""
+        copy, effects = decode_state(state, self.core.plan), Effects()
         ops.begin(Engine(self.core.plan, effects), copy, self.at, self.core.processor.watermark)
         return copy, effects
 
@@ -109,9 +111,9 @@ class Rehearsal:
         self.plan = plan
         self._change = change
 
-    def of(self, profile: ProfileState, *, without: frozenset[str] = frozenset()) -> tuple[ProfileState, Effects]:
-        """The profile after the change, and what the change caused; ``without`` are instances that are left out."""
-        copy = decode_state(encode_state(profile), self.plan)
+    def of(self, state: bytes, *, without: frozenset[str] = frozenset()) -> tuple[ProfileState, Effects]:
+        """A profile after the change, and what the change caused; ``without`` are instances that are left out."""
+        copy = decode_state(state, self.plan)
         for instance in [each for each in copy.instances if each.id in without] if without else ():
             copy.remove(instance)
         effects = Effects()
