@@ -192,7 +192,7 @@ def test_only_so_many_are_named_and_everybody_is_handed_over(monkeypatch: pytest
 # two whole traces
 
 
-@property_test(25)
+@property_test(12)
 def test_it_equals_comparing_two_whole_traces(seed: int) -> None:
     _equals_comparing_two_whole_traces(seed)
 

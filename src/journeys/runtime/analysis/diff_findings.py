@@ -14,7 +14,18 @@ from journeys.codec.vocabulary import object_of
 from journeys.model.conditions import Condition, ContextRef, Filter, FirstRef, TraitRef
 from journeys.model.entries import ConditionEntry, EventEntry, ExitRule, ExitSend, Goal
 from journeys.model.space import AudienceDefinition, ComputedTrait
-from journeys.model.steps import Activation, Branch, ConditionBranch, ProfileRef, RandomBranch, Step, Template
+from journeys.model.steps import (
+    Activation,
+    Branch,
+    ConditionBranch,
+    ContextTime,
+    Delay,
+    LocalTime,
+    ProfileRef,
+    RandomBranch,
+    Step,
+    Template,
+)
 from journeys.runtime.render import (
     describe,
     describe_activation,
@@ -28,6 +39,7 @@ from journeys.runtime.render import (
     describe_goal,
     describe_step,
     describe_value,
+    phrase_of,
 )
 
 #: what may have become of a thing, and the mark that stands for it in a text
@@ -185,6 +197,8 @@ def in_words(value: Any) -> str:
             return describe_filter(value)
         case Step():
             return describe_step(value)
+        case LocalTime() | ContextTime():
+            return phrase_of(Delay(until=value)).text.removeprefix("Wait until ")
         case EventEntry() | ConditionEntry():
             return describe_entry(value)
         case ExitRule():
