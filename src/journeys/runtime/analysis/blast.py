@@ -134,9 +134,9 @@ def blast_radius(
 
     Under ``migrate`` people move by ``plan``, else by the journey's own ``on_previous`` if that is a migration, else by
     the plan that is proposed. ``at`` is the instant of publication, now if not given. ``space`` is what would run
-    then, if its audiences, computed traits or settings are others. So many people of each fate are ``named``. Everybody
-    is looked at once for each policy and held in memory one batch at a time. InvalidDefinition carries what is wrong
-    with the journey.
+    then, if its audiences, computed traits or settings are others. So many people of each fate are ``named``. A journey
+    that is new has one outcome, for there is nobody to drain, end or move. People are in memory one batch at a time.
+    InvalidDefinition carries what is wrong with the journey.
     """
     if unknown := [each for each in policies if each not in POLICIES]:
         raise ValueError(f"no policy {unknown[0]!r}: one of {', '.join(POLICIES)}")
@@ -149,16 +149,10 @@ def blast_radius(
         plan = propose(old, published, held_now(standing, journey.key))
     moved = plan.applied_to(journey) if plan is not None else attrs.evolve(journey, on_previous=migrate or Migrate())
     versions = _Counting(standing, journey.key)
-    trials = [
-        _Trial(
-            policy,
-            moved if policy == "migrate" else attrs.evolve(journey, on_previous=policy),
-            old,
-            standing,
-            named,
-        )
-        for policy in (policies if old is not None else policies[:1])
-    ]
+    trials = []
+    for policy in policies if old is not None else policies[:1]:
+        tried = moved if policy == "migrate" else attrs.evolve(journey, on_previous=policy)
+        trials.append(_Trial(policy, tried, old, standing, named))
 
     def see(state: bytes) -> None:
         quiet = _Quiet(standing, state, journey.key)
@@ -185,7 +179,6 @@ class _Quiet:
     def __init__(self, standing: Standing, state: bytes, key: str) -> None:
         self.state = state
         profile, due = standing.now(state)
-        self.profile = profile.id
         self.inside = {each.id: each for each in _of(profile, key)}
         self.at = {name: _steps(each) for name, each in self.inside.items()}
         self.due = _contents(due)

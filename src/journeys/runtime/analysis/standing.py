@@ -48,16 +48,16 @@ class Standing:
         if publisher is not None and not hasattr(source, "_drive"):
             raise TypeError("people are read by a blocking call: open the store of an AsyncEvaluator once more for it")
         if publisher is not None:
-            self._store, self._lock = evaluator.store, evaluator._lock
-            self.core: Core = evaluator._core
-            now = evaluator._now
+            self._store, self._lock, self.core = evaluator.store, evaluator._lock, evaluator._core
+            if not self.core.exclusive:
+                self._drive(self.core._load(()))  # what other workers have published meanwhile
+            now = evaluator._now()
         else:
-            self._store, self._lock = source, threading.RLock()
             publisher = _read(source)
-            self.core = publisher.core
-            lateness = self.core.plan.lateness
-            now = lambda: lateness.before(SystemClock().now())  # noqa: E731
-        self.at: int = now() if at is None else instant_of(at)
+            self._store, self._lock, self.core = source, threading.RLock(), publisher.core
+            now = self.core.plan.lateness.before(SystemClock().now())
+        mark = self.core.processor.watermark if self.core.exclusive else self._store.watermark()
+        self.at: int = max(now if at is None else instant_of(at), mark)
         self.library = publisher.library
         others = publisher.space if space is None else space
         self.publisher = Publisher(attrs.evolve(others, journeys=()), self.core, self.library)
