@@ -376,6 +376,8 @@ def _what_is_said_is_what_happens(seed: int) -> None:
     store = MemoryStore if seed % 2 else lambda: None  # as with any store, profiles are loaded and committed
     quiet = run(original, calls, store())
     radius = blast_radius(quiet, new, named=1 << 30)
+    assert json.loads(json.dumps(radius.as_dict()))["profiles"] == radius.profiles
+    assert len(radius.text.splitlines()) >= 1 + len(radius.versions) + len(POLICIES)
     for policy in POLICIES:
         evaluator = run(original, calls, store())
         migrates = policy == "migrate"

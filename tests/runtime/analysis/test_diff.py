@@ -430,7 +430,9 @@ def test_one_of_each_is_refused() -> None:
 @property_test(20)
 def test_differences_keep_to_their_vocabulary(seed: int) -> None:
     one, other = (load_space(random_space(random.Random(seed + n))) for n in range(2))
-    for each in diff(one, other).differences:
+    found = diff(one, other)
+    assert all(each.text in found.text for each in found.differences)
+    for each in found.differences:
         assert each.kind in MARKS and each.area in AREAS and each.text and each.path.startswith("$.")
         assert (each.old_path is None, each.new_path is None) == (each.kind == "added", each.kind == "removed")
         json.dumps(each.as_dict())

@@ -230,6 +230,8 @@ def _equals_comparing_two_whole_traces(seed: int) -> None:
         for record in trace:
             stories.setdefault(home(record["profile"]), ([], []))[side].append(record)
     assert found.people == len(stories)
+    assert json.loads(json.dumps(found.as_dict()))["differing"] == found.differing
+    assert len(found.text.splitlines()) > 3 * found.differing
     firsts = {}
     for profile, (before, after) in stories.items():
         for number in range(max(len(before), len(after))):
