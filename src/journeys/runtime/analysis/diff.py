@@ -9,6 +9,7 @@ import attrs
 
 from journeys.model.journey import Journey, Migrate
 from journeys.model.space import AudienceDefinition, ComputedTrait, Space
+from journeys.plan.plan import destination_key
 from journeys.runtime.analysis.diff_fields import Fields
 from journeys.runtime.analysis.diff_findings import MARKS, Difference, Findings, Place, in_words
 from journeys.runtime.analysis.diff_steps import compare_steps, renamed_steps
@@ -90,6 +91,9 @@ def _compare_journeys(old: Journey, new: Journey, place: Place, findings: Findin
             case "entry" if type(before) is not type(after):
                 told = f"is a {_kind(after)} ({in_words(after)}) instead of a {_kind(before)} ({in_words(before)})"
                 findings.add("changed", at.at("type"), before, after, told)
+            case "exit_send":
+                keys = (destination_key(old.key, "exit"), destination_key(new.key, "exit"))
+                fields.field(field.name, before, after, attrs.evolve(at, keys=keys))
             case "on_previous":
                 _compare_on_previous(before, after, at, findings)
             case _:

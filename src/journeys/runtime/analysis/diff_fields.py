@@ -72,6 +72,12 @@ class Fields:
         if name in TARGETS or name == "start":
             if self.renames.get(old, old) != new:
                 self.findings.add("changed", place, old, new, f"{called} leads to {_end(new)} instead of {_end(old)}")
+        elif name == "destination_key":
+            before, after = (
+                made if given is None else given for given, made in zip((old, new), place.keys, strict=True)
+            )
+            if before != after:
+                self.findings.add("changed", place, before, after, f"{called} {after} instead of {before}")
         elif name == "where":
             compare_filters(old, new, place, self.findings)
         elif isinstance(some, Condition):
@@ -116,7 +122,7 @@ class Fields:
         gone = [name for name in before if name not in after]
         come = [name for name in after if name not in before]
         for name in gone:
-            other = next((each for each in come if self._alike(before[name][1], after[each][1], naming)), None)
+            other = next((each for each in come if self._alike(before[name][1], after[each][1], naming, place)), None)
             if other is not None:
                 come.remove(other)
                 pairs[name] = other
@@ -145,10 +151,10 @@ class Fields:
                 "reordered", place, names, kept, f"the order is {', '.join(kept)} instead of {', '.join(ordered)}"
             )
 
-    def _alike(self, one: Any, other: Any, naming: str) -> bool:
+    def _alike(self, one: Any, other: Any, naming: str, place: Place) -> bool:
         """Whether the two differ in their name alone."""
         trial = Findings()
-        Fields(trial, self.renames).compare(one, other, Place(), frozenset((naming,)))
+        Fields(trial, self.renames).compare(one, other, place, frozenset((naming,)))
         return not trial.found
 
     def _told(self, each: Any) -> str:
@@ -163,7 +169,7 @@ def content_of(step: Step) -> str:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name in TARGETS:
+    if name in TARGETS or name == "destination_key":
         return None
     if isinstance(value, Condition):
         return meaning(value)

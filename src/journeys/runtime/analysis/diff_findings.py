@@ -98,7 +98,10 @@ class Difference:
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """Where we are in both definitions, and how a sentence calls it."""
+    """Where we are in both definitions, and how a sentence calls it.
+
+    ``keys`` are the destination keys that an activation here has in each, unless it names one (V4).
+    """
 
     old: str = "$"
     new: str = "$"
@@ -107,6 +110,7 @@ class Place:
     journey: str | None = None
     step: str | None = None
     affects: tuple[str, ...] = ()
+    keys: tuple[str, str] = ("", "")
 
     def at(self, name: str, new_name: str | None = None, **changes: Any) -> Place:
         """A member; ``new_name`` if the new definition calls it otherwise."""

@@ -9,6 +9,7 @@ import attrs
 
 from journeys.model.journey import Journey
 from journeys.model.steps import Step
+from journeys.plan.plan import destination_key
 from journeys.runtime.analysis.diff_fields import Fields, content_of
 from journeys.runtime.analysis.diff_findings import Findings, Place, in_words, pairs_of
 from journeys.runtime.render import kind_of
@@ -64,6 +65,7 @@ def compare_steps(old: Journey, new: Journey, place: Place, findings: Findings, 
         if was is None:
             findings.add("added", at, None, step, _told("is new", step))
             continue
+        at = attrs.evolve(at, keys=(destination_key(old.key, was), destination_key(new.key, key)))
         if was != key:
             findings.add("renamed", at, was, key, f"was called {was}")
         _compare_step(old.steps[was], step, at, fields)

@@ -19,6 +19,7 @@ from journeys.errors import Problem, nearest
 from journeys.model._fields import frozen_map
 from journeys.model.journey import Journey, Migrate
 from journeys.model.steps import MultiBranchSplit, ShowAd, Step
+from journeys.plan.plan import destination_key
 from journeys.ports import Store
 from journeys.runtime.analysis.diff_fields import Fields
 from journeys.runtime.analysis.diff_findings import Findings, Place, pairs_of
@@ -148,13 +149,14 @@ def _move(key: str, step: Step, new: Journey, move: tuple[str, str] | None, peop
     if move is None:
         return StepMove(to=None, reason="unresolved", people=people, candidates=candidates)
     to, reason = move
-    return StepMove(to=to, reason=reason, people=people, note=_note(step, new.steps[to]) or None)
+    place = Place(area="steps", keys=(destination_key(new.key, key), destination_key(new.key, to)))
+    return StepMove(to=to, reason=reason, people=people, note=_note(step, new.steps[to], place) or None)
 
 
-def _note(old: Step, new: Step) -> str:
+def _note(old: Step, new: Step, place: Place) -> str:
     """What is not the same for those who come from there, wherever it leads."""
     findings = Findings()
-    Fields(findings).compare(old, new, Place(area="steps"))
+    Fields(findings).compare(old, new, place)
     found = [each.text for each in findings.found if each.area not in ("flow", "wording")]
     if isinstance(old, MultiBranchSplit) and isinstance(new, MultiBranchSplit):
         names = [[branch.name for branch in each.branches] for each in (old, new)]
