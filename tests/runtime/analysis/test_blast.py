@@ -304,7 +304,7 @@ def test_a_store_is_only_read(tmp_path: Path) -> None:
         store.close()
     assert (tmp_path / "s.db").read_bytes() == before
     with pytest.raises(ValueError, match="not been used with a space"):
-        blast_radius(open_store(f"sqlite:///{tmp_path / 'empty.db'}"), journey_of(NEW))
+        blast_radius(MemoryStore(), journey_of(NEW))
 
 
 # what then happens
