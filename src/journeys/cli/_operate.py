@@ -13,12 +13,14 @@ import attrs
 
 from journeys._time import format_instant
 from journeys.cli._destinations import add_options, built
-from journeys.cli._io import Failure, counted, listed, opened_store, read_space, table
+from journeys.cli._io import Failure, counted, listed, opened_store, read_bytes, read_space, table
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
+from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.runtime._library import PREFIX, Entry
 from journeys.runtime._opening import SPACE
+from journeys.runtime.analysis.migration import MigrationPlan, check
 from journeys.runtime.clocks import SystemClock
 from journeys.runtime.delivery import Deliverer
 from journeys.runtime.evaluator import Evaluator
@@ -36,6 +38,9 @@ def add_commands(commands: Any) -> None:
     publish = _command(commands, "publish", "publish a journey of a space as its next version", run_publish)
     publish.add_argument("space", metavar="SPACE.json")
     publish.add_argument("journey", metavar="JOURNEY")
+    publish.add_argument(
+        "--plan", metavar="FILE", help="people move by this migration plan, as `journeys diff` writes it"
+    )
     for name, status_, text in (
         ("pause", "paused", "nobody enters any more, who is inside goes on"),
         ("resume", "live", "people may enter again"),
@@ -171,6 +176,8 @@ def run_publish(options: argparse.Namespace) -> int:
         keys = [each.key for each in space.journeys]
         raise Failure(f"no journey {options.journey!r} in {options.space}; {nearest(options.journey, keys)}")
     journey = max(found, key=lambda each: each.version)
+    if options.plan is not None:
+        journey = _migrating(journey, options.plan)
     store = opened_store(options.store)
     known = [Entry.from_note(note).journey for note in store.notes(PREFIX).values()]
     store.close()
@@ -182,6 +189,18 @@ def run_publish(options: argparse.Namespace) -> int:
         raise Failure(f"refused, and nothing has moved:\n{listed(list(error.problems))}", 1) from None
     print(f"{published.key} version {published.version} is {published.status}")
     return 0
+
+
+def _migrating(journey: Journey, path: str) -> Journey:
+    """The journey with the migration of a plan, if the plan fits it."""
+    try:
+        plan = MigrationPlan.from_json(read_bytes(path))
+        problems = list(check(plan, journey))
+    except InvalidDefinition as error:
+        problems = list(error.problems)
+    if problems:
+        raise Failure(f"{path}: {counted(len(problems), 'problem')}\n{listed(problems)}")
+    return plan.applied_to(journey)
 
 
 def run_change(options: argparse.Namespace) -> int:

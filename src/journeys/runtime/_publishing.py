@@ -54,22 +54,37 @@ class Publisher:
         """Makes the journey the live version of its key; the previous one drains, is archived, or migrates."""
         yield from self.resume_pending()
         previous = self.library.current(journey.key)
+        journey, library = self.succeeded(journey, status)
+        plan = self._plan(library, working=True)
+        if isinstance(journey.on_previous, Migrate) and previous is not None:
+            yield from self.check_migration(previous.journey, journey, at)
+        operation = {"operation": "publish", "key": journey.key, "version": journey.version, "at": at}
+        yield from self._begin(library, operation)
+        yield from self._carry_out(plan)
+        return journey
+
+    def succeeded(self, journey: Journey, status: str = "live") -> tuple[Journey, Library]:
+        """The journey as it would be published, and the library as it would be then; nothing is changed."""
+        previous = self.library.current(journey.key)
         version = max(journey.version, self.library.latest(journey.key) + (previous is not None))
         journey = attrs.evolve(journey, version=version, status=status)
         number = 1 + max((_scope_number(entry.scope) for entry in self.library.entries.values()), default=0)
         entries = [Entry(journey, f"+{number}")]
-        migrates = isinstance(journey.on_previous, Migrate)
         if previous is not None:
             ends = journey.on_previous == "archive" or previous.journey.status == "archived"
             kept = attrs.evolve(previous.with_status("archived" if ends else "paused"), superseded_by=version)
             entries.append(kept)
-        library = self.library.replaced(*entries)
+        return journey, self.library.replaced(*entries)
+
+    def rehearsal(self, journey: Journey, at: int) -> tuple[Plan, Change]:
+        """What publishing the journey would do to each profile, and under which plan; nothing is changed.
+
+        InvalidDefinition carries all problems of the library as it would be then.
+        """
+        journey, library = self.succeeded(journey)
         plan = self._plan(library, working=True)
-        if migrates and previous is not None:
-            yield from self._check_migration(previous.journey, journey, at)
-        yield from self._begin(library, {"operation": "publish", "key": journey.key, "version": version, "at": at})
-        yield from self._carry_out(plan)
-        return journey
+        operation = {"operation": "publish", "key": journey.key, "version": journey.version, "at": at}
+        return plan, Publisher(self.space, self.core, library)._change(operation, plan)
 
     def set_status(self, key: str, status: str, at: int) -> Generator[Request, Any, Journey]:
         """Pauses, resumes or archives the current version of a journey, archiving what drains too."""
@@ -175,7 +190,7 @@ class Publisher:
 
         return change
 
-    def _check_migration(self, old: Journey, new: Journey, at: int) -> Generator[Request, Any, None]:
+    def check_migration(self, old: Journey, new: Journey, at: int) -> Generator[Request, Any, None]:
         """Refuses a migration that would leave people without a step, with the list of them (V2)."""
         assert isinstance(new.on_previous, Migrate)
         steps = new.on_previous.migrate

@@ -46,14 +46,14 @@ class Simulation:
         self.core.processor.latest = max(self.core.processor.latest, timestamp)
         return None
 
-    def finish(self, until: int | None = None) -> None:
-        """Lets time pass to ``until``; without it, until nothing more happens by itself, at most for ``max_age``."""
+    def finish(self, until: int | None = None, *, bound: int | None = None) -> None:
+        """Lets time pass to ``until``; without it, until nothing more happens by itself, at most to ``bound``."""
         if until is not None:
             self._advance(until)
             drive(self.core.apply_all_waiting(), self.store)
             self._collect()
             return
-        drive(self.core.settle(self.bound), self.store)
+        drive(self.core.settle(self.bound if bound is None else bound), self.store)
         self._collect()
 
     @property

@@ -65,7 +65,7 @@ OPERATOR_WORDS: Mapping[str, str] = {
 _AFTER_THE_VALUE = {"before_last": " ago", "after_next": " ahead"}
 _LISTED = ("equals_any_of", "contains_any_of")
 #: operators that are each other's opposite, also where there is no value (C10)
-_OPPOSITE = {
+OPPOSITE = {
     "equals": "not_equals",
     "not_equals": "equals",
     "contains": "does_not_contain",
@@ -220,10 +220,10 @@ def _negated(condition: Condition) -> str:
             return f"not {describe(condition)}"
         case Event() if opposite := _opposite_count(condition.count):
             return _event(attrs.evolve(condition, count=opposite))
-        case Trait() if condition.op in _OPPOSITE:
-            return _comparison(condition.trait, _OPPOSITE[condition.op], condition.value)
-        case Context() if condition.op in _OPPOSITE:
-            return _comparison(f"{condition.property} of {condition.event}", _OPPOSITE[condition.op], condition.value)
+        case Trait() if condition.op in OPPOSITE:
+            return _comparison(condition.trait, OPPOSITE[condition.op], condition.value)
+        case Context() if condition.op in OPPOSITE:
+            return _comparison(f"{condition.property} of {condition.event}", OPPOSITE[condition.op], condition.value)
     return f"not ({describe(condition)})"
 
 
