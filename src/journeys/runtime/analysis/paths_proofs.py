@@ -1,0 +1,253 @@
+"""Proofs that a branch cannot be taken: by what must be true at one instant, by what comes before it, or by time.
+
+What is proven holds for everyone who enters this version; who is moved into it by a migration (V2) may stand anywhere.
+Nothing is guessed: a branch that is not in the answer may still be one that nobody takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from journeys.model import conditions as c
+from journeys.model import steps as m
+from journeys.model.entries import ConditionEntry, EventEntry
+from journeys.model.journey import Journey
+from journeys.model.space import Space
+from journeys.runtime.analysis.paths_needs import (
+    JOURNEY,
+    MOST,
+    REFERENCES,
+    SHARED,
+    Need,
+    Needs,
+    alternatives,
+    contradiction,
+    no_such_event,
+    passes_too,
+    together,
+)
+from journeys.runtime.analysis.paths_time import arcs, earliest, in_depth, least_wait, lifetime
+from journeys.runtime.analysis.paths_ways import ON
+from journeys.runtime.render import describe_duration
+
+#: conjunctions one of which holds
+Facts = list[Needs]
+#: nothing is known
+ANYTHING: Facts = [()]
+
+
+class Proofs:
+    """What is proven of a journey: ``impossible`` says of (step, branch) why it is never taken.
+
+    The branch ``ON`` of a step that waits says that it never goes on.
+    """
+
+    def __init__(self, journey: Journey, space: Space) -> None:
+        self.journey = journey
+        self.space = space
+        self.entry_reason = _no_entry(journey, space)
+        self.lasting = _lasting(journey)
+        self.impossible: dict[tuple[str, str], str] = {}
+        self.unreached: dict[str, str] = {}
+        self._facts: dict[str, Facts] = {}
+        self._prove()
+
+    def facts_at(self, step: str) -> Facts:
+        """What is known when a token comes to a step: conjunctions one of which holds."""
+        return self._facts.get(step, ANYTHING)
+
+    def _prove(self) -> None:
+        journey = self.journey
+        coming: dict[str, list[Facts]] = {journey.start: [_entry_facts(journey, self.space)]}
+        soonest, life = earliest(journey), lifetime(journey)
+        for key in in_depth(journey):
+            step = journey.steps[key]
+            facts = self._facts[key] = _any_of(coming.get(key, ()))
+            reached = key in coming and self.entry_reason is None
+            if not reached:
+                self.unreached[key] = self.entry_reason or "no path leads here that can be taken"
+            for branch, target in arcs(step):
+                reason: str | None
+                if not reached:
+                    reason, taken = self.unreached[key], facts
+                elif soonest[key] + least_wait(step, branch) >= life and isinstance(step, (m.HoldUntil, m.Delay)):
+                    reason, taken = self._too_late(), facts
+                    if branch not in ("timeout", ON) and soonest[key] < life:
+                        reason, taken = self._branch(key, step, branch, facts)
+                else:
+                    reason, taken = self._branch(key, step, branch, facts)
+                if reason is not None:
+                    self.impossible[key, branch] = reason
+                elif target is not None:
+                    coming.setdefault(target, []).append(taken)
+            if isinstance(step, m.HoldUntil):
+                for each in step.branches:
+                    if each.restart and (reason := self.unreached.get(key) or self._hold(step, each)):
+                        self.impossible[key, each.name] = reason
+
+    def _too_late(self) -> str:
+        ends = [("max_age", self.journey.max_age)]
+        if self.journey.exit_after is not None:
+            ends.append(("exit_after", self.journey.exit_after))
+        name, length = min(ends, key=lambda end: end[1].longest)
+        return f"{name} ends the instance before, after {describe_duration(length)}"
+
+    def _branch(self, key: str, step: m.Step, branch: str, facts: Facts) -> tuple[str | None, Facts]:
+        """Why a branch is never taken, if so; and what is known where it leads."""
+        match step:
+            case m.HoldUntil():
+                return self._of_hold(step, branch)
+            case m.Delay():
+                return None, ANYTHING
+            case m.WaitForCondition():
+                return self._all_at_once(key, ANYTHING, [(step.condition, True)])
+            case m.MultiBranchSplit():
+                chosen = [each for each in step.branches if each.name == branch][0]
+                before = step.branches[: step.branches.index(chosen)] if step.exclusive else ()
+                reason, _ = self._all_at_once(
+                    key, ANYTHING, [*((each.condition, False) for each in before), (chosen.condition, True)]
+                )
+                return reason, self._all_at_once(key, ANYTHING, [(chosen.condition, True)])[1]
+            case m.TrueFalseSplit():
+                return self._all_at_once(key, facts, [(step.condition, branch == "true")])
+            case m.DataSplit():
+                wishes = []
+                for each in step.branches:
+                    wishes.append((each.condition, each.name == branch))
+                    if each.name == branch:
+                        break
+                return self._all_at_once(key, facts, wishes)
+            case m.RandomizedSplit():
+                share = next(each.percent for each in step.branches if each.name == branch)
+                return (None, facts) if share > 0 else ("its share is 0 %", facts)
+        return None, facts
+
+    def _of_hold(self, step: m.HoldUntil, branch: str) -> tuple[str | None, Facts]:
+        if branch == "timeout":
+            return None, ANYTHING
+        chosen = next(each for each in step.branches if each.name == branch)
+        alias = f"{chosen.event} - {chosen.name}"
+        return self._hold(step, chosen), [_event_facts(chosen.event, alias, chosen.where)]
+
+    def _hold(self, step: m.HoldUntil, branch: m.Branch) -> str | None:
+        """Why no event takes a branch of a hold."""
+        path = no_such_event(branch.where)
+        if path is not None:
+            return f"no {branch.event} can pass its filters on {path}"
+        entry = self.journey.entry
+        named = entry.identifier if isinstance(entry, EventEntry) else None
+        own = branch.identifier or named if named is not None else None
+        for rule in self.journey.exit_rules:
+            fits = not rule.match_identifier or (named is not None and own == named)
+            if rule.event == branch.event and fits and passes_too(branch.where, rule.where):
+                return f"the exit rule {rule.key} takes every such {branch.event} before"
+        for each in step.branches[: step.branches.index(branch)]:
+            other = each.identifier or named if named is not None else None
+            if each.event == branch.event and own == other and passes_too(branch.where, each.where):
+                return f"the branch {each.name} before it takes every such {branch.event}"
+        return None
+
+    def _all_at_once(
+        self, key: str, facts: Facts, wishes: Sequence[tuple[c.Condition, bool]]
+    ) -> tuple[str | None, Facts]:
+        """The facts that can be with the wishes; if none can, why."""
+        parts = [alternatives(condition, wanted, self.space) for condition, wanted in wishes]
+        found = together([facts, *parts])
+        if found is None:  # too many to look at: without what is known before, or not at all
+            found = together(parts)
+        if found is None:
+            return None, ANYTHING
+        if not found:
+            told = " and ".join(str(Need(condition, wanted)) for condition, wanted in wishes[-1:])
+            return f"no instant is so: {told}", found
+        left: list[Needs] = []
+        reason = None
+        for needs in found:
+            why = contradiction((*self.lasting, *self._missing(key, needs), *needs), self.space)
+            reason = reason or why
+            if why is None:
+                left.append(needs)
+        return (reason, []) if not left else (None, left)
+
+    def _missing(self, key: str, needs: Iterable[Need]) -> list[Need]:
+        """Of events that cannot be in the context by then: that their properties are not there."""
+        there = _aliases(self.journey, key)
+        atoms = (each.atom for each in needs)
+        return [
+            Need(c.Context(event=atom.event, property=atom.property, op="exists"), False)
+            for atom in atoms
+            if isinstance(atom, c.Context) and atom.event not in there
+        ]
+
+
+def _any_of(several: Iterable[Facts]) -> Facts:
+    found: list[Needs] = []
+    for facts in several:
+        found += [each for each in facts if each not in found]
+    return found if len(found) <= MOST else ANYTHING
+
+
+def _no_entry(journey: Journey, space: Space) -> str | None:
+    entry = journey.entry
+    if isinstance(entry, EventEntry):
+        path = no_such_event(entry.where)
+        if path is not None:
+            return f"nobody enters: no {entry.event} can pass the filters on {path}"
+    facts = _entry_facts(journey, space)
+    reasons = [contradiction(needs, space) for needs in facts]
+    if all(reasons):
+        return f"nobody enters: {next(iter(reasons), 'the condition is never true')}"
+    return None
+
+
+def _entry_facts(journey: Journey, space: Space) -> Facts:
+    entry = journey.entry
+    if isinstance(entry, ConditionEntry):
+        found = alternatives(entry.condition, True, space, SHARED if entry.historical else JOURNEY)
+    else:
+        found = alternatives(c.Audience(entry.audience), True, space) if entry.audience is not None else ANYTHING
+    return ANYTHING if found is None else found
+
+
+def _lasting(journey: Journey) -> Needs:
+    """What stays true from the entry on."""
+    entry = journey.entry
+    if not isinstance(entry, EventEntry):
+        return ()
+    if entry.event in {alias for key in journey.steps for alias in _written(journey.steps[key])}:
+        return ()
+    facts = _event_facts(entry.event, entry.event, [each for each in entry.where if each.op not in c.AGING])
+    if entry.identifier is not None:
+        facts += (Need(c.Context(event=entry.event, property=entry.identifier, op="exists")),)
+    return facts
+
+
+def _event_facts(event: str, alias: str, where: Sequence[c.Filter]) -> Needs:
+    """Such an event has happened, and stands in the context."""
+    plain = [each for each in where if not isinstance(each.value, REFERENCES)]
+    said = [c.Context(event=alias, property=each.property, op=each.op, value=each.value) for each in plain]
+    return (Need(c.Event(event, plain)), *map(Need, said))
+
+
+def _written(step: m.Step) -> list[str]:
+    """The names under which a step puts events into the context."""
+    return [f"{each.event} - {each.name}" for each in step.branches] if isinstance(step, m.HoldUntil) else []
+
+
+def _aliases(journey: Journey, key: str) -> set[str]:
+    """The names that may stand in the context when a token comes to a step."""
+    found = {journey.entry.event} if isinstance(journey.entry, EventEntry) else set()
+    parallel = any(isinstance(step, m.MultiBranchSplit) and not step.exclusive for step in journey.steps.values())
+    before = set(journey.steps) if parallel else before_step(journey, key)
+    for each in before:
+        found |= set(_written(journey.steps[each]))
+    return found
+
+
+def before_step(journey: Journey, key: str) -> set[str]:
+    """The steps from which a path leads to this one."""
+    found: set[str] = set()
+    for each in reversed(in_depth(journey)):
+        if any(target == key or target in found for _, target in arcs(journey.steps[each])):
+            found.add(each)
+    return found

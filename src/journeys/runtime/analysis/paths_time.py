@@ -1,0 +1,107 @@
+"""How long an instance may be under way: how soon, and how late, it can come to each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from journeys._time import DAY, Duration
+from journeys.model import steps as m
+from journeys.model.journey import Journey
+from journeys.runtime.analysis.paths_ways import ON, branches_of
+
+#: a delay until a local time on some weekday lasts no longer
+WEEK = 8 * DAY
+
+
+def shortest(duration: Duration) -> int:
+    """A lower bound of its length in microseconds."""
+    return duration.months * 28 * DAY + duration.micros
+
+
+def arcs(step: m.Step) -> list[tuple[str, str | None]]:
+    """What may be taken at a step, and where it leads; ``ON`` where there is nothing to choose."""
+    return branches_of(step) or [(ON, getattr(step, "next", None))]
+
+
+def in_depth(journey: Journey) -> list[str]:
+    """The steps that can be reached, each after all that lead to it."""
+    done: list[str] = []
+    seen: set[str] = set()
+
+    def visit(key: str) -> None:
+        seen.add(key)
+        for _, target in arcs(journey.steps[key]):
+            if target is not None and target not in seen:
+                visit(target)
+        done.append(key)
+
+    visit(journey.start)
+    return done[::-1]
+
+
+def least_wait(step: m.Step, branch: str) -> int:
+    """How long a token waits at a step at least, before it takes a branch."""
+    if isinstance(step, m.HoldUntil):
+        return shortest(step.max_duration) if branch == "timeout" else 0
+    if isinstance(step, m.Delay) and step.duration is not None:
+        return shortest(step.duration)
+    return 0
+
+
+def most_wait(step: m.Step) -> int | None:
+    """How long a token waits at a step at most; None if there is no telling."""
+    match step:
+        case m.HoldUntil():
+            begins = 1 + (step.max_restarts if any(each.restart for each in step.branches) else 0)
+            return step.max_duration.longest * begins
+        case m.Delay():
+            if isinstance(step.until, m.ContextTime):
+                return None
+            first = step.duration.longest if step.duration is not None else 0
+            return first + (WEEK if step.until is not None else 0)
+        case m.WaitForCondition() | m.MultiBranchSplit():
+            return None
+    return 0
+
+
+def earliest(journey: Journey) -> dict[str, int]:
+    """How long after the entry each step can be reached at the soonest, in microseconds."""
+    found = {journey.start: 0}
+    for key in in_depth(journey):
+        step = journey.steps[key]
+        for branch, target in arcs(step):
+            if target is not None:
+                at = found[key] + least_wait(step, branch)
+                found[target] = min(at, found.get(target, at))
+    return found
+
+
+def latest(journey: Journey) -> dict[str, int | None]:
+    """How long after the entry each step is reached at the latest; None where there is no telling."""
+    found: dict[str, int | None] = {journey.start: 0}
+    for key in in_depth(journey):
+        step = journey.steps[key]
+        here, wait = found[key], most_wait(step)
+        leaves = None if here is None or wait is None else here + wait
+        for _, target in arcs(step):
+            if target is not None:
+                known = found.get(target, 0)
+                found[target] = None if leaves is None or known is None else max(known, leaves)
+    return found
+
+
+def lifetime(journey: Journey) -> int:
+    """The longest that an instance can be live, in microseconds."""
+    ends = [journey.max_age, *([journey.exit_after] if journey.exit_after is not None else [])]
+    return min(each.longest for each in ends)
+
+
+def stays_possible(journey: Journey, steps: Iterator[str] | list[str]) -> bool:
+    """Whether a token could still wait at one of these steps when the lifetime is over."""
+    ends = [journey.max_age, *([journey.exit_after] if journey.exit_after is not None else [])]
+    life, late = min(map(shortest, ends)), latest(journey)
+    for key in steps:
+        arrives, wait = late.get(key), most_wait(journey.steps[key])
+        if arrives is None or wait is None or arrives + wait >= life:
+            return True
+    return False
