@@ -242,7 +242,7 @@ class _Exploration:
                 return BranchAnswer(step, branch, REACHED, f"by path {path.number}", path.number)
         reason = self.proofs.impossible.get((step, branch))
         if reason is not None:
-            return BranchAnswer(step, branch, UNREACHABLE, reason)
+            return BranchAnswer(step, branch, UNREACHABLE, reason.why)
         return BranchAnswer(step, branch, NOT_FOUND, f"no witness within {self.bound}")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import attrs
+
 from journeys.model import conditions as c
 from journeys.model import steps as m
 from journeys.model.entries import ConditionEntry, EventEntry
@@ -24,9 +26,11 @@ from journeys.runtime.analysis.paths_needs import (
     contradiction,
     no_such_event,
     passes_too,
+    tests_of,
     together,
 )
 from journeys.runtime.analysis.paths_time import arcs, earliest, in_depth, least_wait, lifetime
+from journeys.runtime.analysis.paths_values import Test, impossible
 from journeys.runtime.analysis.paths_ways import ON
 from journeys.runtime.render import describe_duration
 
@@ -34,6 +38,21 @@ from journeys.runtime.render import describe_duration
 Facts = list[Needs]
 #: nothing is known
 ANYTHING: Facts = [()]
+
+
+#: by what a branch is ruled out: what must be true at once, what comes before it, time, its share, or its step
+CONTRADICTION, SHADOWED, TOO_LATE, NO_SHARE, UNREACHED = "contradiction", "shadowed", "too_late", "no_share", "unreached"
+
+
+@attrs.frozen
+class Proof:
+    """Why a branch is never taken: the kind of the reason, and the reason in words."""
+
+    kind: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
 
 
 class Proofs:
@@ -47,7 +66,7 @@ class Proofs:
         self.space = space
         self.entry_reason = _no_entry(journey, space)
         self.lasting = _lasting(journey)
-        self.impossible: dict[tuple[str, str], str] = {}
+        self.impossible: dict[tuple[str, str], Proof] = {}
         self.unreached: dict[str, str] = {}
         self._facts: dict[str, Facts] = {}
         self._prove()
@@ -67,9 +86,9 @@ class Proofs:
             if not reached:
                 self.unreached[key] = self.entry_reason or "no path leads here that can be taken"
             for branch, target in arcs(step):
-                reason: str | None
+                reason: Proof | None
                 if not reached:
-                    reason, taken = self.unreached[key], facts
+                    reason, taken = Proof(UNREACHED, self.unreached[key]), facts
                 elif soonest[key] + least_wait(step, branch) >= life and isinstance(step, (m.HoldUntil, m.Delay)):
                     reason, taken = self._too_late(), facts
                     if branch not in ("timeout", ON) and soonest[key] < life:
@@ -82,17 +101,18 @@ class Proofs:
                     coming.setdefault(target, []).append(taken)
             if isinstance(step, m.HoldUntil):
                 for each in step.branches:
-                    if each.restart and (reason := self.unreached.get(key) or self._hold(step, each)):
+                    reason = Proof(UNREACHED, self.unreached[key]) if key in self.unreached else self._hold(step, each)
+                    if each.restart and reason is not None:
                         self.impossible[key, each.name] = reason
 
-    def _too_late(self) -> str:
+    def _too_late(self) -> Proof:
         ends = [("max_age", self.journey.max_age)]
         if self.journey.exit_after is not None:
             ends.append(("exit_after", self.journey.exit_after))
         name, length = min(ends, key=lambda end: end[1].longest)
-        return f"{name} ends the instance before, after {describe_duration(length)}"
+        return Proof(TOO_LATE, f"{name} ends the instance before, after {describe_duration(length)}")
 
-    def _branch(self, key: str, step: m.Step, branch: str, facts: Facts) -> tuple[str | None, Facts]:
+    def _branch(self, key: str, step: m.Step, branch: str, facts: Facts) -> tuple[Proof | None, Facts]:
         """Why a branch is never taken, if so; and what is known where it leads."""
         match step:
             case m.HoldUntil():
@@ -102,54 +122,70 @@ class Proofs:
             case m.WaitForCondition():
                 return self._all_at_once(key, ANYTHING, [(step.condition, True)])
             case m.MultiBranchSplit():
-                chosen = [each for each in step.branches if each.name == branch][0]
+                chosen = next(each for each in step.branches if each.name == branch)
                 before = step.branches[: step.branches.index(chosen)] if step.exclusive else ()
-                reason, _ = self._all_at_once(
-                    key, ANYTHING, [*((each.condition, False) for each in before), (chosen.condition, True)]
-                )
-                return reason, self._all_at_once(key, ANYTHING, [(chosen.condition, True)])[1]
+                return self._in_order(key, ANYTHING, [each.condition for each in before], chosen.condition)
             case m.TrueFalseSplit():
                 return self._all_at_once(key, facts, [(step.condition, branch == "true")])
             case m.DataSplit():
-                wishes = []
-                for each in step.branches:
-                    wishes.append((each.condition, each.name == branch))
-                    if each.name == branch:
-                        break
-                return self._all_at_once(key, facts, wishes)
+                names = [each.name for each in step.branches]
+                place = names.index(branch) if branch in names else len(names)
+                earlier = [each.condition for each in step.branches[:place]]
+                return self._in_order(key, facts, earlier, step.branches[place].condition if branch in names else c.All(()))
             case m.RandomizedSplit():
                 share = next(each.percent for each in step.branches if each.name == branch)
-                return (None, facts) if share > 0 else ("its share is 0 %", facts)
+                return (None, facts) if share > 0 else (Proof(NO_SHARE, "its share is 0 %"), facts)
         return None, facts
 
-    def _of_hold(self, step: m.HoldUntil, branch: str) -> tuple[str | None, Facts]:
+    def _of_hold(self, step: m.HoldUntil, branch: str) -> tuple[Proof | None, Facts]:
         if branch == "timeout":
             return None, ANYTHING
         chosen = next(each for each in step.branches if each.name == branch)
         alias = f"{chosen.event} - {chosen.name}"
         return self._hold(step, chosen), [_event_facts(chosen.event, alias, chosen.where)]
 
-    def _hold(self, step: m.HoldUntil, branch: m.Branch) -> str | None:
+    def _hold(self, step: m.HoldUntil, branch: m.Branch) -> Proof | None:
         """Why no event takes a branch of a hold."""
-        path = no_such_event(branch.where)
+        path = no_such_event(branch.where) or self._no_identifier(branch)
         if path is not None:
-            return f"no {branch.event} can pass its filters on {path}"
-        entry = self.journey.entry
-        named = entry.identifier if isinstance(entry, EventEntry) else None
+            return Proof(CONTRADICTION, f"no {branch.event} can pass its filters on {path}")
+        named = self._identifier()
         own = branch.identifier or named if named is not None else None
         for rule in self.journey.exit_rules:
             fits = not rule.match_identifier or (named is not None and own == named)
             if rule.event == branch.event and fits and passes_too(branch.where, rule.where):
-                return f"the exit rule {rule.key} takes every such {branch.event} before"
+                return Proof(SHADOWED, f"the exit rule {rule.key} takes every such {branch.event} before")
         for each in step.branches[: step.branches.index(branch)]:
             other = each.identifier or named if named is not None else None
             if each.event == branch.event and own == other and passes_too(branch.where, each.where):
-                return f"the branch {each.name} before it takes every such {branch.event}"
+                return Proof(SHADOWED, f"the branch {each.name} before it takes every such {branch.event}")
         return None
+
+    def _identifier(self) -> str | None:
+        return self.journey.entry.identifier if isinstance(self.journey.entry, EventEntry) else None
+
+    def _no_identifier(self, branch: m.Branch) -> str | None:
+        """The property in which the event would have to carry a value that the entry let nobody have."""
+        named, entry = self._identifier(), self.journey.entry
+        if named is None or not isinstance(entry, EventEntry):
+            return None
+        own = branch.identifier or named
+        asked = [each for each in entry.where if each.op not in c.AGING]
+        tests = [*tests_of(asked).get(named, ()), *tests_of(branch.where).get(own, ()), Test("exists")]
+        return own if impossible(tests) else None
+
+    def _in_order(
+        self, key: str, facts: Facts, earlier: Sequence[c.Condition], condition: c.Condition
+    ) -> tuple[Proof | None, Facts]:
+        """The condition of a branch, those of the branches before it being false."""
+        proof, left = self._all_at_once(key, facts, [*((each, False) for each in earlier), (condition, True)])
+        if proof is not None and earlier and self._all_at_once(key, facts, [(condition, True)])[0] is None:
+            return Proof(SHADOWED, f"a branch before it is taken whenever it could be ({proof})"), left
+        return proof, left
 
     def _all_at_once(
         self, key: str, facts: Facts, wishes: Sequence[tuple[c.Condition, bool]]
-    ) -> tuple[str | None, Facts]:
+    ) -> tuple[Proof | None, Facts]:
         """The facts that can be with the wishes; if none can, why."""
         parts = [alternatives(condition, wanted, self.space) for condition, wanted in wishes]
         found = together([facts, *parts])
@@ -159,7 +195,7 @@ class Proofs:
             return None, ANYTHING
         if not found:
             told = " and ".join(str(Need(condition, wanted)) for condition, wanted in wishes[-1:])
-            return f"no instant is so: {told}", found
+            return Proof(CONTRADICTION, f"no instant is so: {told}"), found
         left: list[Needs] = []
         reason = None
         for needs in found:
@@ -167,7 +203,7 @@ class Proofs:
             reason = reason or why
             if why is None:
                 left.append(needs)
-        return (reason, []) if not left else (None, left)
+        return (Proof(CONTRADICTION, reason or ""), []) if not left else (None, left)
 
     def _missing(self, key: str, needs: Iterable[Need]) -> list[Need]:
         """Of events that cannot be in the context by then: that their properties are not there."""

@@ -65,13 +65,19 @@ class Move:
 
 @attrs.frozen
 class Taken:
-    """What an instance did: its moves as they happened, what it sent or skipped, how it ended ('' while it goes on)."""
+    """What an instance did: its moves as they happened, and how it ended ('' while it goes on)."""
 
     instance: Instance
     moves: tuple[Move, ...]
-    sends: tuple[tuple[str, str], ...]
     end: str
     ended_at: int
+    records: Sequence[Record] = attrs.field(repr=False)
+
+    @property
+    def sends(self) -> tuple[tuple[str, str], ...]:
+        """What it sent, skipped and put on lists, and at which step; the exit send is at ``exit``."""
+        told = [each for each in self.records if each.kind in ("sent", "skipped", "list_added")]
+        return tuple((each.kind, _fields(each).get("step") or "exit") for each in told)
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -96,22 +102,24 @@ class Run:
         return [_taken(instance, records) for instance, records in instances.values()]
 
 
-def _taken(instance: Instance, records: Iterable[Record]) -> Taken:
+def _taken(instance: Instance, records: Sequence[Record]) -> Taken:
     moves: list[Move] = []
-    sends: list[tuple[str, str]] = []
     end, ended_at = "", -1
     for record in records:
-        fields = record.fields() if callable(record.fields) else record.fields or {}
         if record.kind in ENDS:
-            said = f"exited by {fields['rule'] or 'exit_after'}" if record.kind == "exited" else record.kind
+            by = _fields(record)["rule"] or "exit_after" if record.kind == "exited" else ""
+            said = f"exited by {by}" if by else record.kind
             end, ended_at = f"{end}, {said}" if end else said, record.at  # a completed instance may exit later (S10)
         elif record.kind == "step":
-            moves.append(Move(fields["step"]))
+            moves.append(Move(_fields(record)["step"]))
         elif record.kind in ("branch", "restarted"):
+            fields = _fields(record)
             _branch(moves, Move(fields["step"], fields["branch"], record.kind == "restarted"))
-        elif record.kind in ("sent", "skipped", "list_added"):
-            sends.append((record.kind, fields.get("step") or "exit"))
-    return Taken(instance, tuple(moves), tuple(sends), end, ended_at)
+    return Taken(instance, tuple(moves), end, ended_at, records)
+
+
+def _fields(record: Record) -> Mapping[str, Any]:
+    return record.fields() if callable(record.fields) else record.fields or {}
 
 
 def _branch(moves: list[Move], move: Move) -> None:

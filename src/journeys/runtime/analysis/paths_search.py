@@ -136,7 +136,7 @@ class Search:
         for _ in range(2):
             if self.played >= self.budget:
                 raise OutOfBudget
-            self.played += 1
+            self.played += 1 + len(deeds) // 8  # long ones cost more
             run = play(self.plan, self.user, deeds, now)
             stray: Taken | None = None
             for taken in reversed(run.taken(self.journey.key)):
