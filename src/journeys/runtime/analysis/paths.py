@@ -139,7 +139,12 @@ def paths(definition: Any, journey: str | None = None, *, bound: Bound | None = 
     if problems := validate(space):
         raise InvalidDefinition(problems)
     plan = compile_space(space)
-    return [_Exploration(space, plan, each, bound or Bound()).run() for each in live_journeys(space, journey)]
+    return [explore(space, plan, each, bound or Bound()) for each in live_journeys(space, journey)]
+
+
+def explore(space: Space, plan: Plan, journey: Journey, bound: Bound) -> Paths:
+    """The paths of one journey of a valid space."""
+    return _Exploration(space, plan, journey, bound).run()
 
 
 def live_journeys(space: Space, key: str | None = None) -> list[Journey]:

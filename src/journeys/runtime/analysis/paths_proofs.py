@@ -207,7 +207,7 @@ class Proofs:
 
     def _missing(self, key: str, needs: Iterable[Need]) -> list[Need]:
         """Of events that cannot be in the context by then: that their properties are not there."""
-        there = _aliases(self.journey, key)
+        there = aliases_at(self.journey, key)
         atoms = (each.atom for each in needs)
         return [
             Need(c.Context(event=atom.event, property=atom.property, op="exists"), False)
@@ -250,7 +250,7 @@ def _lasting(journey: Journey) -> Needs:
     entry = journey.entry
     if not isinstance(entry, EventEntry):
         return ()
-    if entry.event in {alias for key in journey.steps for alias in _written(journey.steps[key])}:
+    if entry.event in {alias for key in journey.steps for alias in written(journey.steps[key])}:
         return ()
     facts = _event_facts(entry.event, entry.event, [each for each in entry.where if each.op not in c.AGING])
     if entry.identifier is not None:
@@ -265,18 +265,18 @@ def _event_facts(event: str, alias: str, where: Sequence[c.Filter]) -> Needs:
     return (Need(c.Event(event, plain)), *map(Need, said))
 
 
-def _written(step: m.Step) -> list[str]:
+def written(step: m.Step) -> list[str]:
     """The names under which a step puts events into the context."""
     return [f"{each.event} - {each.name}" for each in step.branches] if isinstance(step, m.HoldUntil) else []
 
 
-def _aliases(journey: Journey, key: str) -> set[str]:
+def aliases_at(journey: Journey, key: str) -> set[str]:
     """The names that may stand in the context when a token comes to a step."""
     found = {journey.entry.event} if isinstance(journey.entry, EventEntry) else set()
     parallel = any(isinstance(step, m.MultiBranchSplit) and not step.exclusive for step in journey.steps.values())
     before = set(journey.steps) if parallel else before_step(journey, key)
     for each in before:
-        found |= set(_written(journey.steps[each]))
+        found |= set(written(journey.steps[each]))
     return found
 
 

@@ -1,0 +1,78 @@
+"""How a journey ends: exit rules, the goal, what keeps people in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from journeys.codec.problems import element, member
+from journeys.model import conditions as c
+from journeys.model import steps as m
+from journeys.model.entries import EventEntry, ExitRule
+from journeys.model.journey import Journey
+from journeys.runtime.analysis.check_codes import Finding
+from journeys.runtime.analysis.paths_needs import no_such_event, passes_too
+from journeys.runtime.analysis.paths_proofs import Proofs, written
+
+#: operators that are false where there is nothing to compare with (C10)
+_NEEDS_OPERAND = {*c.OPERATORS} - {"not_equals", "does_not_contain", *c.UNARY}
+
+
+def check_ends(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
+    """What is found in the exit rules, the goal and the exits of a journey."""
+    if proofs.entry_reason is not None:
+        return
+    for index, rule in enumerate(journey.exit_rules):
+        yield from _rule(journey, rule, index, element(member(at, "exit_rules"), index))
+    if journey.goal is not None and (why := _no_event(journey, journey.goal.event, journey.goal.where)):
+        hint = "correct its filters: without it the figures show no conversion"
+        yield Finding(code="impossible_goal", path=member(at, "goal"), message=why, hint=hint)
+    if journey.is_condition_based and journey.exit_after is None and not journey.exit_rules:
+        hint = "give it exit_after, or an exit rule: the completed stay in it, and on its lists, for good"
+        yield Finding(code="no_exit", path=at, message=f"nobody ever leaves {journey.key}", hint=hint)
+    if journey.reentry_after is not None and journey.exit_after is None:
+        path, hint = member(at, "reentry_after"), "give the journey exit_after too (E6), or remove it"
+        message = "without exit_after nobody enters again"
+        yield Finding(code="reentry_without_exit", path=path, message=message, hint=hint)
+    yield from _ads(journey, at, proofs)
+
+
+def _rule(journey: Journey, rule: ExitRule, index: int, path: str) -> Iterator[Finding]:
+    named = journey.entry.identifier if isinstance(journey.entry, EventEntry) else None
+    if rule.match_identifier and named is None:
+        message = f"{rule.key} asks for the identifier of the entry, and the entry has none"
+        hint = "give the entry an identifier, or leave match_identifier out"
+        yield Finding(code="impossible_exit_rule", path=path, message=message, hint=hint)
+        return
+    if why := _no_event(journey, rule.event, rule.where):
+        yield Finding(code="impossible_exit_rule", path=path, message=why, hint="correct its filters, or remove it")
+        return
+    for earlier in journey.exit_rules[:index]:
+        fits = not earlier.match_identifier or rule.match_identifier
+        if earlier.event == rule.event and fits and passes_too(rule.where, earlier.where):
+            message = f"{rule.key} never acts: {earlier.key} before it takes every such {rule.event}"
+            yield Finding(code="shadowed_exit_rule", path=path, message=message, hint="move it up, or remove it")
+            return
+
+
+def _no_event(journey: Journey, event: str, where: Sequence[c.Filter]) -> str | None:
+    """Why no event passes filters of a journey, if that is proven."""
+    path = no_such_event(where)
+    if path is not None:
+        return f"no {event} can pass the filters on {path}"
+    entry = journey.entry
+    known = {entry.event} if isinstance(entry, EventEntry) else set()
+    known |= {alias for step in journey.steps.values() for alias in written(step)}
+    for each in where:
+        value = each.value
+        if isinstance(value, c.ContextRef) and value.context[0] not in known and each.op in _NEEDS_OPERAND:
+            return f"no {event} can pass the filter on {each.property}: {value.context[0]} is never in the context"
+    return None
+
+
+def _ads(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
+    leaves = journey.is_condition_based and (journey.exit_after is not None or journey.exit_rules)
+    for key, step in journey.steps.items():
+        if isinstance(step, m.ShowAd) and step.remove_after is None and not leaves and key not in proofs.unreached:
+            path = member(member(at, "steps"), key)
+            message = f"who completes stays on {step.destination} for good"
+            yield Finding(code="endless_ad", path=path, message=message, hint="give it remove_after")
