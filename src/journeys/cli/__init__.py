@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from journeys.cli import _analyse, _change, _definitions, _operate, _serve, _simulate, _test
+from journeys.cli import _analyse, _change, _definitions, _explore, _operate, _serve, _simulate, _test
 from journeys.cli._io import Failure
 
 Command = Callable[[argparse.Namespace], int]
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="journeys", description="Customer journeys, from definition to trace.")
     root.add_argument("--version", action="version", version=f"journeys {version('journeys')}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (_simulate, _definitions, _test, _operate, _analyse, _change, _serve):
+    for module in (_simulate, _definitions, _test, _explore, _operate, _analyse, _change, _serve):
         module.add_commands(commands)
     return root
 
