@@ -7,7 +7,6 @@ on a path that the engine took: a finding is never a guess.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from journeys.codec.problems import element
 from journeys.errors import InvalidDefinition
@@ -21,18 +20,16 @@ from journeys.runtime.analysis.check_sends import check_contexts, check_paths
 from journeys.runtime.analysis.check_space import check_space
 from journeys.runtime.analysis.paths import Bound, explore, live_journeys
 from journeys.runtime.analysis.paths_proofs import Proofs
-from journeys.runtime.evaluator import as_space
 
 __all__ = ["FINDINGS", "Finding", "check"]
 
 
-def check(definition: Any, journey: str | None = None, *, bound: Bound | None = None) -> list[Finding]:
+def check(space: Space, journey: str | None = None, *, bound: Bound | None = None) -> list[Finding]:
     """Everything that is found in a space, or in one of its journeys, in the order of the definition.
 
     InvalidDefinition carries the problems of a space that cannot run; KeyError names the nearest journey if there is
     none of that key.
     """
-    space = as_space(definition)
     if problems := validate(space):
         raise InvalidDefinition(problems)
     return [*_findings(space, journey, bound or Bound())]

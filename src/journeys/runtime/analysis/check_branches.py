@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from journeys.codec.problems import element, member
 from journeys.model import steps as m
+from journeys.model.entries import ConditionEntry
 from journeys.model.journey import Journey
 from journeys.runtime.analysis import paths_proofs as proven
 from journeys.runtime.analysis.check_codes import Finding
@@ -32,8 +33,6 @@ def check_branches(journey: Journey, at: str, proofs: Proofs) -> Iterator[Findin
 
 
 def _everybody(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
-    from journeys.model.entries import ConditionEntry
-
     entry = journey.entry
     if isinstance(entry, ConditionEntry):
         scope = SHARED if entry.historical else JOURNEY
@@ -67,7 +66,9 @@ def _branches(key: str, step: m.Step, path: str, proofs: Proofs) -> Iterator[Fin
             if each.restart and step.max_restarts == 0:
                 where = element(member(path, "branches"), index)
                 message = f"{each.name} may restart the hold 0 times, so that it only swallows its events"
-                yield Finding(code="useless_restart", path=where, message=message, hint="raise max_restarts, or remove it")
+                yield Finding(
+                    code="useless_restart", path=where, message=message, hint="raise max_restarts, or remove it"
+                )
 
 
 _CODES = {
@@ -81,7 +82,9 @@ def _true_or_false(live: dict[str, Proof], path: str) -> Iterator[Finding]:
     for branch, code, told in (("false", "always_true", "always"), ("true", "never_true", "never")):
         if branch in live:
             message = f"the condition is {told} true here: {live[branch].why}"
-            yield Finding(code=code, path=member(path, "condition"), message=message, hint="correct it, or do without the split")
+            yield Finding(
+                code=code, path=member(path, "condition"), message=message, hint="correct it, or do without the split"
+            )
 
 
 def _too_late(step: m.Step, branch: str, path: str, proof: Proof) -> Finding:
@@ -96,7 +99,9 @@ def _choice(step: m.Step, path: str) -> Iterator[Finding]:
         targets = set(targets_of(step))
         if len(targets) == 1 and len(branches_of(step)) > 1:
             (target,) = targets
-            message = f"every branch {'ends here' if target is None else f'leads to {target}'}: the split decides nothing"
+            message = (
+                f"every branch {'ends here' if target is None else f'leads to {target}'}: the split decides nothing"
+            )
             yield Finding(code="no_choice", path=path, message=message, hint="let its branches lead to different steps")
 
 
@@ -114,7 +119,9 @@ def _expiry(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
         if longest[key] + wait >= life > soonest[key]:
             path, ends = member(member(at, "steps"), key), "exit_after" if journey.exit_after is not None else "max_age"
             length = journey.exit_after if journey.exit_after is not None else journey.max_age
-            message = f"who comes here the longest way is still waiting when {ends} ({describe_duration(length)}) is over"
+            message = (
+                f"who comes here the longest way is still waiting when {ends} ({describe_duration(length)}) is over"
+            )
             hint = "shorten the waits before, or let the instance live longer"
             yield Finding(code="may_expire", path=path, message=message, hint=hint)
             return

@@ -78,9 +78,13 @@ def check_paths(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:
 
 
 def _twice(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:
-    sends = [key for key, step in journey.steps.items() if isinstance(step, (m.SendToDestination, m.SendMessage))]
+    sends = {
+        key: _content(key, step)
+        for key, step in journey.steps.items()
+        if isinstance(step, (m.SendToDestination, m.SendMessage))
+    }
     for one, other in combinations(sends, 2):
-        if _content(journey.steps[one]) != _content(journey.steps[other]):
+        if sends[one] != sends[other]:
             continue
         for path in found.paths:
             if {("sent", one), ("sent", other)} <= set(path.sends):
@@ -91,12 +95,12 @@ def _twice(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:
                 break
 
 
-def _content(step: m.Step) -> Any:
-    plain = attrs.evolve(step, name=None, description=None, next=None)  # type: ignore[call-arg]
-    if isinstance(plain, m.SendToDestination):  # without an event of its own it sends the name of the step
-        if any(each.event is None and each.mapping is None for each in plain.activations):
-            return attrs.evolve(plain, name=step.name or "")
-    return repr(plain)
+def _content(key: str, step: m.SendToDestination | m.SendMessage) -> tuple[Any, ...]:
+    """What a step sends; an activation without an event of its own sends the name of the step."""
+    if isinstance(step, m.SendMessage):
+        return ("message", step.channel, step.destination, step.template, step.to)
+    named = [each.event is None and each.mapping is None for each in step.activations]
+    return ("send", step.activations, (step.name or key) if any(named) else None)
 
 
 def _maybe_absent(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:

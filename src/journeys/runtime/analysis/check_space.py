@@ -39,14 +39,18 @@ def check_space(space: Space) -> Iterator[Finding]:
             yield Finding(code="empty_audience", path=member(at, "condition"), message=why, hint=hint)
         elif why_not(audience.condition, False, space) is not None:
             message = "the condition is true of everybody"
-            yield Finding(code="full_audience", path=member(at, "condition"), message=message, hint="correct the condition")
+            yield Finding(
+                code="full_audience", path=member(at, "condition"), message=message, hint="correct the condition"
+            )
         if audience.key not in audiences and not audience.destinations:
             yield _unused(at, "audience", audience.key)
     for index, computed in enumerate(space.computed_traits):
         at = element("$.computed_traits", index)
         if (path := no_such_event(computed.where)) is not None:
             message = f"no {computed.event} can pass the filters on {path}"
-            yield Finding(code="impossible_computed_trait", path=member(at, "where"), message=message, hint="correct them")
+            yield Finding(
+                code="impossible_computed_trait", path=member(at, "where"), message=message, hint="correct them"
+            )
         if computed.key not in traits and not computed.destinations:
             yield _unused(at, "computed trait", computed.key)
 

@@ -7,7 +7,7 @@ here is how; it is proven that nobody takes it, and why; or no witness was found
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -24,8 +24,15 @@ from journeys.runtime.analysis.paths_proofs import Proofs
 from journeys.runtime.analysis.paths_run import Deed, Move
 from journeys.runtime.analysis.paths_search import Found, Search
 from journeys.runtime.analysis.paths_time import stays_possible
-from journeys.runtime.analysis.paths_ways import Way, all_branches, completed_ways, ends_after, ends_of, left_ways, ways_through
-from journeys.runtime.evaluator import as_space
+from journeys.runtime.analysis.paths_ways import (
+    Way,
+    all_branches,
+    completed_ways,
+    ends_after,
+    ends_of,
+    left_ways,
+    ways_through,
+)
 
 REACHED, UNREACHABLE, NOT_FOUND = "reached", "unreachable", "not found"
 #: so many ways through one branch, or to one end, are tried before it is given up
@@ -35,7 +42,8 @@ TRIES = 24
 @attrs.frozen(kw_only=True)
 class Bound:
     """How far is looked: so many paths of a journey at most, so many restarts of a hold on each, so many proposals
-    played for each way (``budget``), and so many ways of the graph looked at (``ways``)."""
+    played for each way (``budget``), and so many ways of the graph looked at (``ways``).
+    """
 
     most: int = 200
     restarts: int = 1
@@ -51,7 +59,10 @@ class Bound:
 
 @attrs.frozen(kw_only=True)
 class Path:
-    """A path that was taken: its moves, how it ended, and the witness: ``user`` makes ``calls``, time goes to ``until``."""
+    """A path that was taken: its moves, how it ended, and its witness.
+
+    The witness is that ``user`` makes ``calls``, and time goes on to ``until``.
+    """
 
     journey: str
     version: int
@@ -129,13 +140,11 @@ class Paths:
         }
 
 
-def paths(definition: Any, journey: str | None = None, *, bound: Bound | None = None) -> list[Paths]:
+def paths(space: Space, journey: str | None = None, *, bound: Bound | None = None) -> list[Paths]:
     """The paths of the live journeys of a space (or of one of them), each with its witness.
 
-    ``definition`` is a ``Space``, journeys, or a JSON document. InvalidDefinition carries the problems of the space,
-    KeyError names the nearest journey if there is none of that key.
+    InvalidDefinition carries the problems of the space, KeyError names the nearest journey if none has the key.
     """
-    space = as_space(definition)
     if problems := validate(space):
         raise InvalidDefinition(problems)
     plan = compile_space(space)
@@ -186,12 +195,15 @@ class _Exploration:
         for at in all_branches(journey):
             if at not in self.covered and at not in self.proofs.impossible:
                 through = ways_through(journey, *at, restarts=restarts, most=most)
-                self._first(through, lambda at=at: at in self.covered)
+                self._first(through, at)
         for end in ends_of(journey):
             self._first(left_ways(journey, end, most=most))
         for end in ends_after(journey):
             self._first(attrs.evolve(way, end=end) for way in completed_ways(journey, restarts=restarts))
-        every = [completed_ways(journey, restarts=restarts), *(left_ways(journey, end, most=most) for end in ends_of(journey))]
+        every = [
+            completed_ways(journey, restarts=restarts),
+            *(left_ways(journey, end, most=most) for end in ends_of(journey)),
+        ]
         looked = 0
         for way in islice(_in_turn(every), most):
             looked += 1
@@ -200,12 +212,12 @@ class _Exploration:
             self._try(way)
         return looked < most
 
-    def _first(self, several: Iterable[Way], enough: Callable[[], bool] = lambda: True) -> None:
-        """Tries until one is found, and with ``enough`` until that is so."""
+    def _first(self, several: Iterable[Way], at: tuple[str, str] | None = None) -> None:
+        """Tries until one is found, or until one is found that takes the branch ``at``."""
         for way in islice(filter(self._is_possible, islice(several, self.bound.ways)), TRIES):
             if len(self.found) >= self.bound.most:
                 return
-            if self._try(way) is not None and enough():
+            if self._try(way) is not None and (at is None or at in self.covered):
                 return
 
     def _try(self, way: Way) -> Found | None:
@@ -261,4 +273,9 @@ def _in_turn(several: list[Iterator[Way]]) -> Iterator[Way]:
 def _order(found: Found) -> tuple[Any, ...]:
     """Completed paths first, and short ones before long ones."""
     taken = found.taken
-    return (taken.end.partition(",")[0] != "completed", len(taken.moves), [str(each) for each in taken.moves], taken.end)
+    return (
+        taken.end.partition(",")[0] != "completed",
+        len(taken.moves),
+        [str(each) for each in taken.moves],
+        taken.end,
+    )

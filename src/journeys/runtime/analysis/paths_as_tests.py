@@ -51,7 +51,13 @@ def _test(path: Path, plan: Plan, lateness: Duration) -> Iterator[str]:
 
 
 def _does(deed: Deed) -> Iterator[str]:
-    start = "is_(" if deed.is_identify else f"does({_quoted(deed.event)}, " if deed.content else f"does({_quoted(deed.event)}"
+    start = (
+        "is_("
+        if deed.is_identify
+        else f"does({_quoted(deed.event)}, "
+        if deed.content
+        else f"does({_quoted(deed.event)}"
+    )
     one_line = f"    user.{start}{_arguments(deed.content)})"
     if len(one_line) <= 120 or not deed.content:
         yield one_line

@@ -237,14 +237,14 @@ class _Draft:
 
     def _passes(self, deed: Deed, where: Iterable[c.Filter]) -> bool:
         for each in where:
-            operand = self.before.value(each.value) if isinstance(each.value, (c.TraitRef, c.ContextRef)) else each.value
+            operand = (
+                self.before.value(each.value) if isinstance(each.value, (c.TraitRef, c.ContextRef)) else each.value
+            )
             if not Test(each.op, operand).passes(find(deed.content, tuple(each.property.split("."))), self.at):
                 return False
         return True
 
-    def _add(
-        self, event: str, where: Sequence[c.Filter], also: Mapping[str, Any], age: int | None = None
-    ) -> None:
+    def _add(self, event: str, where: Sequence[c.Filter], also: Mapping[str, Any], age: int | None = None) -> None:
         tests = {path: [Test("equals", value)] for path, value in also.items()}
         for content in self.deeds.content(where, self.before, self.at, tests):
             self.events.append((age, Deed(self.at, event, content)))

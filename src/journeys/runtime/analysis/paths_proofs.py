@@ -41,7 +41,13 @@ ANYTHING: Facts = [()]
 
 
 #: by what a branch is ruled out: what must be true at once, what comes before it, time, its share, or its step
-CONTRADICTION, SHADOWED, TOO_LATE, NO_SHARE, UNREACHED = "contradiction", "shadowed", "too_late", "no_share", "unreached"
+CONTRADICTION, SHADOWED, TOO_LATE, NO_SHARE, UNREACHED = (
+    "contradiction",
+    "shadowed",
+    "too_late",
+    "no_share",
+    "unreached",
+)
 
 
 @attrs.frozen
@@ -131,7 +137,9 @@ class Proofs:
                 names = [each.name for each in step.branches]
                 place = names.index(branch) if branch in names else len(names)
                 earlier = [each.condition for each in step.branches[:place]]
-                return self._in_order(key, facts, earlier, step.branches[place].condition if branch in names else c.All(()))
+                return self._in_order(
+                    key, facts, earlier, step.branches[place].condition if branch in names else c.All(())
+                )
             case m.RandomizedSplit():
                 share = next(each.percent for each in step.branches if each.name == branch)
                 return (None, facts) if share > 0 else (Proof(NO_SHARE, "its share is 0 %"), facts)

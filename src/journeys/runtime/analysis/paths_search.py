@@ -115,7 +115,9 @@ class Search:
         if entry.identifier is None:
             return hint
         asked = [*hint.get(entry.identifier, ()), *(each for each in entry.where if each.property == entry.identifier)]
-        wanted = Test("exists") if any(getattr(each, "op", "") != "exists" for each in asked) else Test("equals", IDENTIFIER)
+        wanted = (
+            Test("exists") if any(getattr(each, "op", "") != "exists" for each in asked) else Test("equals", IDENTIFIER)
+        )
         return {**hint, entry.identifier: [*hint.get(entry.identifier, ()), wanted]}
 
     def _prologue(self, way: Way) -> tuple[Deed, ...]:
@@ -169,7 +171,11 @@ class Search:
 
     def _lucky(self, way: Way, instance: Instance) -> str | None:
         """A user whom the randomized splits send along the way (S6)."""
-        steps = [(step, next(iter(way.choices[key]))) for key in way.choices if isinstance(step := self.steps[key], RandomPlan)]
+        steps = [
+            (step, next(iter(way.choices[key])))
+            for key in way.choices
+            if isinstance(step := self.steps[key], RandomPlan)
+        ]
         cause = instance.cause if isinstance(instance.cause, str) else f"#{instance.cause}"
         named = identifier_text(instance.identifier)
         for number in range(1, USERS):
@@ -279,9 +285,13 @@ class Search:
         for hint in hints(self.journey, self.space, alias, way):
             also = hint if path is None else {**hint, path: [Test("equals", taken.instance.identifier)]}
             for where in self._with_traits(branch.where, told):
-                for content in self.deeds.content(branch.where, attrs.evolve(told, traits={**told.traits, **where}), at, also):
+                for content in self.deeds.content(
+                    branch.where, attrs.evolve(told, traits={**told.traits, **where}), at, also
+                ):
                     does = Deed(at, branch.event, content)
-                    known = Before((*told.deeds, does), {**told.traits, **where}, {**(told.context or {}), alias: content})
+                    known = Before(
+                        (*told.deeds, does), {**told.traits, **where}, {**(told.context or {}), alias: content}
+                    )
                     is_so = (is_now(at - 1, where),) if where else ()
                     for more, when in self._placed(wishes, at, run.now, known, taken):
                         yield (*is_so, *more, does), when
@@ -343,7 +353,9 @@ class Search:
         path = self._identifier(None)
         also = {} if path is None or not rule.match_identifier else {path: [Test("equals", taken.instance.identifier)]}
         for where in self._with_traits(rule.where, told):
-            for content in self.deeds.content(rule.where, attrs.evolve(told, traits={**told.traits, **where}), at, also):
+            for content in self.deeds.content(
+                rule.where, attrs.evolve(told, traits={**told.traits, **where}), at, also
+            ):
                 yield (*((is_now(at - 1, where),) if where else ()), Deed(at, rule.event, content)), at
 
 

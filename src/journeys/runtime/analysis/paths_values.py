@@ -1,8 +1,8 @@
 """Values that make comparisons true or false, and the proof that there is none (C5 to C10).
 
-A test is a comparison of one value with a constant, and whether it is to be true. ``choices`` looks for values that pass
-several tests at once; ``impossible`` proves that no JSON value does. What neither can say is left open: a search may
-find nothing although there is something, a proof never says too much.
+A test is a comparison of one value with a constant, and whether it is to be true. ``choices`` looks for values that
+pass several tests at once; ``impossible`` proves that no JSON value does. What neither can say is left open: a search
+may find nothing although there is something, a proof never says too much.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def _built(tests: Sequence[Test]) -> Iterator[Any]:
     starts = [each.operand for each in wanted if each.op == "starts_with" and isinstance(each.operand, str)]
     ends = [each.operand for each in wanted if each.op == "ends_with" and isinstance(each.operand, str)]
     parts = [each.operand for each in wanted if each.op == "contains"]
-    several = [each.operand for each in wanted if each.op == "contains_any_of" and isinstance(each.operand, (list, tuple))]
+    several = [
+        each.operand for each in wanted if each.op == "contains_any_of" and isinstance(each.operand, (list, tuple))
+    ]
     if not wanted:
         return
     options = [[]] if not several else [[one] for one in several[0]]

@@ -165,9 +165,8 @@ def _parts(
     if isinstance(step, m.MultiBranchSplit):
         yield from _of_multi_branch(journey, key, step, seen | {key}, forced, restarts, stays=stays)
         return
-    if stays and isinstance(step, WAITS):
-        if key not in forced:
-            yield _Part({}, frozenset((key,)), (), True)
+    if stays and isinstance(step, WAITS) and key not in forced:
+        yield _Part({}, frozenset((key,)), (), True)
     found = branches_of(step)
     if not found:
         choice = frozenset((ON,)) if isinstance(step, WAITS) else None

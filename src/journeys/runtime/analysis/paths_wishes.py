@@ -151,4 +151,3 @@ def references(node: Any) -> Iterator[Any]:
     elif attrs.has(type(node)) and not isinstance(node, Duration):
         for field in attrs.fields(type(node)):
             yield from references(getattr(node, field.name))
-

@@ -1,0 +1,280 @@
+"""What an author wants to be true of everybody, whatever they do: stated, tried on all paths and on random people.
+
+violations(space, [never(two_sends_within("P1D")), always_ends_within("P30D")])
+
+A counterexample is as small as it can be made: no call of it can be left out. An empty answer is no proof: it says that
+nothing was found on the paths within the bound, and among so many random people.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import combinations, pairwise
+from typing import Any
+
+import attrs
+
+from journeys._time import DAY, HOUR, MAX, MINUTE, Duration, format_instant, parse_instant
+from journeys.engine._effects import Record
+from journeys.errors import InvalidDefinition
+from journeys.model.space import Space
+from journeys.plan.compile import compile_space
+from journeys.plan.plan import Plan
+from journeys.plan.validate import validate
+from journeys.runtime.analysis.paths import Bound, explore, live_journeys
+from journeys.runtime.analysis.paths_run import ENDS, Deed, in_order, play
+from journeys.runtime.analysis.paths_search import ENTERS
+
+DurationLike = Duration | str | timedelta
+#: of no more calls than this every selection is tried, to find the fewest
+FEW = 10
+
+
+@attrs.frozen
+class Story:
+    """What one person did and what came of it, up to ``until``."""
+
+    calls: tuple[dict[str, Any], ...]
+    until: str
+    _records: Sequence[Record] = attrs.field(repr=False)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Her finished trace."""
+        return [record.as_dict() for record in self._records]
+
+    @property
+    def instances(self) -> dict[str, list[dict[str, Any]]]:
+        """Her trace by instance, in the order in which they entered."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for record in self.records:
+            if "instance" in record:
+                found.setdefault(record["instance"], []).append(record)
+        return found
+
+    def kept(self, kind: str, journey: str | None = None) -> list[Record]:
+        """The records of a kind, of one journey or of all."""
+        return [each for each in self._records if each.kind == kind and journey in (None, each.journey)]
+
+
+@attrs.frozen
+class Pattern:
+    """Something that may be in a story: ``seen`` says in words what of it is there, None if nothing is."""
+
+    name: str
+    seen: Callable[[Story], str | None]
+
+
+@attrs.frozen
+class Invariant:
+    """Something that is to be true of every story; ``broken`` says in words how it is not, None if it is.
+
+    ``watch`` is how long after the last call a story must go on for it.
+    """
+
+    name: str
+    broken: Callable[[Story], str | None]
+    watch: Duration = attrs.field(factory=Duration)
+
+
+def never(pattern: Pattern) -> Invariant:
+    """The pattern is in no story."""
+    return Invariant(f"never {pattern.name}", pattern.seen)
+
+
+def holds(predicate: Callable[[Story], bool], name: str | None = None) -> Invariant:
+    """An invariant of one's own: the predicate is true of every finished story."""
+    told = name or str(getattr(predicate, "__name__", predicate)).replace("_", " ")
+    return Invariant(told, lambda story: None if predicate(story) else "it does not hold")
+
+
+def two_sends_within(duration: DurationLike, *, journey: str | None = None) -> Pattern:
+    """One person is sent something twice less than ``duration`` apart, by one journey or by all of them together."""
+    span = Duration.of(duration)
+    return Pattern(f"two sends within {span}{_of(journey)}", lambda story: _crowded(story, 1, span, journey))
+
+
+def more_sends_than(number: int, within: DurationLike, *, journey: str | None = None) -> Pattern:
+    """One person is sent something more than ``number`` times in less than ``within``."""
+    span = Duration.of(within)
+    name = f"more than {number} sends within {span}{_of(journey)}"
+    return Pattern(name, lambda story: _crowded(story, number, span, journey))
+
+
+def _crowded(story: Story, number: int, span: Duration, journey: str | None) -> str | None:
+    sends = [each.at for each in story.kept("sent", journey)]
+    for first, last in zip(sends, sends[number:], strict=False):
+        if last < span.after(first):
+            return f"{number + 1} sends from {format_instant(first)} to {format_instant(last)}"
+    return None
+
+
+def always_ends_within(duration: DurationLike, *, journey: str | None = None) -> Invariant:
+    """Every instance has completed or ended, in whatever way, ``duration`` after its entry at the latest."""
+    span = Duration.of(duration)
+
+    def broken(story: Story) -> str | None:
+        ends: dict[int, int] = {}
+        for record in story._records:
+            if record.kind in ENDS and record.of is not None:
+                ends.setdefault(id(record.of), record.at)
+        for entered in story.kept("entered", journey):
+            if ends.get(id(entered.of), MAX) > span.after(entered.at):
+                return f"who entered {entered.journey} at {format_instant(entered.at)} is still in it {span} later"
+        return None
+
+    return Invariant(f"always ends within {span}{_of(journey)}", broken, span)
+
+
+def _of(journey: str | None) -> str:
+    return "" if journey is None else f" in {journey}"
+
+
+@attrs.frozen(kw_only=True)
+class Violation:
+    """An invariant that does not hold, and the fewest calls that break it."""
+
+    invariant: str
+    found: str
+    story: Story
+
+    @property
+    def calls(self) -> tuple[dict[str, Any], ...]:
+        """What she does: Segment calls, as ``journeys simulate`` and ``Scenario.feed_many`` take them."""
+        return self.story.calls
+
+    @property
+    def text(self) -> str:
+        """What is broken, and the timeline of the counterexample."""
+        return "\n".join([f"{self.invariant}: {self.found}", *_timeline(self.story)])
+
+
+def violations(
+    space: Space,
+    invariants: Iterable[Invariant | Callable[[Story], bool]],
+    *,
+    bound: Bound | None = None,
+    people: int = 300,
+    seed: int = 0,
+    watch: DurationLike = "P30D",
+) -> list[Violation]:
+    """The invariants that do not hold, each with a counterexample; a plain predicate counts as ``holds(predicate)``.
+
+    Tried are the witnesses of all paths within ``bound``, each also twice in a row, and ``people`` random persons who
+    do what the witnesses do, in any order and at any time. Each story goes on for ``watch`` after the last call. The
+    same ``seed`` gives the same people. InvalidDefinition carries the problems of the space.
+    """
+    if problems := validate(space):
+        raise InvalidDefinition(problems)
+    stated = [each if isinstance(each, Invariant) else holds(each) for each in invariants]
+    attempt = _Attempt(compile_space(space), Duration.of(watch), stated)
+    for deeds in _attempts(space, attempt.plan, bound or Bound(), people, seed):
+        attempt.on(deeds)
+        if len(attempt.broken) == len(stated):
+            break
+    return [attempt.smallest(stated[place], deeds) for place, deeds in sorted(attempt.broken.items())]
+
+
+class _Attempt:
+    def __init__(self, plan: Plan, watch: Duration, invariants: Sequence[Invariant]) -> None:
+        self.plan = plan
+        self.watch = watch
+        self.invariants = invariants
+        #: the deeds that break an invariant, by its place
+        self.broken: dict[int, tuple[Deed, ...]] = {}
+
+    def on(self, deeds: tuple[Deed, ...]) -> None:
+        for place, each in enumerate(self.invariants):
+            if place not in self.broken and self.breaks(each, deeds) is not None:
+                self.broken[place] = deeds
+
+    def breaks(self, invariant: Invariant, deeds: Sequence[Deed]) -> tuple[str, Story] | None:
+        """What an invariant has against some deeds, and their story."""
+        if not deeds:
+            return None
+        until = min(invariant.watch.after(self.watch.after(deeds[-1].at)), MAX)
+        run = play(self.plan, "u1", deeds, until)
+        calls = tuple(deed.call("u1", number) for number, deed in enumerate(deeds, 1))
+        story = Story(calls, format_instant(until), run.records)
+        found = invariant.broken(story)
+        return None if found is None else (found, story)
+
+    def smallest(self, invariant: Invariant, deeds: tuple[Deed, ...]) -> Violation:
+        """The fewest of the deeds, with the fewest properties, that break it still."""
+        best: tuple[Deed, ...] = deeds
+        for place in reversed(range(len(deeds))):
+            fewer = (*best[:place], *best[place + 1 :])
+            best = fewer if self.breaks(invariant, fewer) is not None else best
+        if len(best) <= FEW:
+            several = (some for size in range(1, len(best)) for some in combinations(best, size))
+            best = next((some for some in several if self.breaks(invariant, some) is not None), best)
+        for place, deed in enumerate(best):
+            for name in deed.content:
+                now = best[place]
+                left = attrs.evolve(now, content={key: value for key, value in now.content.items() if key != name})
+                fewer = (*best[:place], left, *best[place + 1 :])
+                best = fewer if self.breaks(invariant, fewer) is not None else best
+        broken = self.breaks(invariant, best)
+        assert broken is not None
+        return Violation(invariant=invariant.name, found=broken[0], story=broken[1])
+
+
+# who is tried
+
+
+def _attempts(space: Space, plan: Plan, bound: Bound, people: int, seed: int) -> Iterator[tuple[Deed, ...]]:
+    witnesses = [
+        (path.deeds, path.ends_at)
+        for journey in live_journeys(space)
+        for path in explore(space, plan, journey, bound).paths
+    ]
+    pool: list[Deed] = []
+    for deeds, ends_at in witnesses:
+        yield deeds
+        again = max(ends_at, deeds[-1].at) + MINUTE - deeds[0].at
+        yield in_order((*deeds, *(attrs.evolve(each, at=each.at + again) for each in deeds)))
+        pool += [each for each in deeds if each not in pool]
+    if not pool:
+        return
+    gaps = _gaps(witnesses)
+    for number in range(people):
+        yield _random(random.Random(f"{seed}/{number}"), pool, gaps)
+
+
+def _gaps(witnesses: Iterable[tuple[Sequence[Deed], int]]) -> list[int]:
+    """How long after one call the next may come: soon, or as long as the witnesses waited."""
+    found = {MINUTE, HOUR, DAY}
+    for deeds, ends_at in witnesses:
+        times = [*(each.at for each in deeds), ends_at]
+        found |= {later - earlier for earlier, later in pairwise(times) if later > earlier}
+    return sorted(found)
+
+
+def _random(rng: random.Random, pool: Sequence[Deed], gaps: Sequence[int]) -> tuple[Deed, ...]:
+    at, deeds = ENTERS, list[Deed]()
+    for _ in range(rng.randrange(2, 13)):
+        deeds.append(attrs.evolve(rng.choice(pool), at=at))
+        at += rng.choice(gaps) + rng.choice((0, 0, -1, 1)) * rng.choice((0, MINUTE))
+    return in_order(deeds)
+
+
+# how it is shown
+
+
+def _timeline(story: Story) -> Iterator[str]:
+    lines: list[tuple[str, int, str]] = []
+    for call in story.calls:
+        content = call.get("properties") or call.get("traits") or {}
+        told = ", ".join(f"{name} {value!r}" for name, value in content.items())
+        what = f"does {call['event']}" if call["type"] == "track" else "is"
+        lines.append((call["timestamp"], 0, f"{what} {told}".rstrip()))
+    for record in story.records:
+        place = record.get("step") or record.get("rule") or record.get("audience") or record.get("computed_trait") or ""
+        told = f"{record['kind']} {place}" + (f": {record['branch']}" if "branch" in record else "")
+        of = f"  {record['journey']}: " if "journey" in record else "  "
+        lines.append((record["at"], 1, of + told.rstrip()))
+    # a call and what came of it share an instant; a deadline may be a microsecond off, so text order is not enough
+    for at, _, text in sorted(lines, key=lambda line: (parse_instant(line[0]), line[1])):
+        yield f"  {at}  {text}"
