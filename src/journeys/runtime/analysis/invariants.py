@@ -29,7 +29,9 @@ from journeys.runtime.analysis.paths_search import ENTERS
 
 DurationLike = Duration | str | timedelta
 #: of no more calls than this every selection is tried, to find the fewest
-FEW = 10
+FEW = 8
+#: so many of the shortest counterexamples are shrunk, and the smallest is told
+KEPT = 5
 
 
 @attrs.frozen
@@ -169,26 +171,37 @@ def violations(
     if problems := validate(space):
         raise InvalidDefinition(problems)
     stated = [each if isinstance(each, Invariant) else holds(each) for each in invariants]
-    attempt = _Attempt(compile_space(space), Duration.of(watch), stated)
-    for deeds in _attempts(space, attempt.plan, bound or Bound(), people, seed):
-        attempt.on(deeds)
-        if len(attempt.broken) == len(stated):
-            break
-    return [attempt.smallest(stated[place], deeds) for place, deeds in sorted(attempt.broken.items())]
+    trial = _Trial(compile_space(space), Duration.of(watch), stated)
+    for deeds in _attempts(space, trial.plan, bound or Bound(), people, seed):
+        trial.on(deeds)
+    return [trial.smallest(place) for place in sorted(trial.broken)]
 
 
-class _Attempt:
+class _Trial:
     def __init__(self, plan: Plan, watch: Duration, invariants: Sequence[Invariant]) -> None:
         self.plan = plan
         self.watch = watch
         self.invariants = invariants
-        #: the deeds that break an invariant, by its place
-        self.broken: dict[int, tuple[Deed, ...]] = {}
+        #: the shortest deeds that break an invariant, by its place
+        self.broken: dict[int, list[tuple[Deed, ...]]] = {}
 
     def on(self, deeds: tuple[Deed, ...]) -> None:
+        """Tries the deeds on all invariants for which nothing as short is known."""
         for place, each in enumerate(self.invariants):
-            if place not in self.broken and self.breaks(each, deeds) is not None:
-                self.broken[place] = deeds
+            known = self.broken.get(place, [])
+            if len(known) >= KEPT and len(known[-1]) <= len(deeds):
+                continue
+            if self.breaks(each, deeds) is not None:
+                self.broken[place] = sorted([*known, deeds], key=len)[:KEPT]
+
+    def smallest(self, place: int) -> Violation:
+        """The smallest counterexample that is made of those that are known."""
+        invariant = self.invariants[place]
+        smaller = [self._shrunk(invariant, deeds) for deeds in self.broken[place]]
+        best = min(smaller, key=lambda deeds: (len(deeds), sum(len(each.content) for each in deeds)))
+        broken = self.breaks(invariant, best)
+        assert broken is not None
+        return Violation(invariant=invariant.name, found=broken[0], story=broken[1])
 
     def breaks(self, invariant: Invariant, deeds: Sequence[Deed]) -> tuple[str, Story] | None:
         """What an invariant has against some deeds, and their story."""
@@ -201,7 +214,7 @@ class _Attempt:
         found = invariant.broken(story)
         return None if found is None else (found, story)
 
-    def smallest(self, invariant: Invariant, deeds: tuple[Deed, ...]) -> Violation:
+    def _shrunk(self, invariant: Invariant, deeds: tuple[Deed, ...]) -> tuple[Deed, ...]:
         """The fewest of the deeds, with the fewest properties, that break it still."""
         best: tuple[Deed, ...] = deeds
         for place in reversed(range(len(deeds))):
@@ -216,9 +229,7 @@ class _Attempt:
                 left = attrs.evolve(now, content={key: value for key, value in now.content.items() if key != name})
                 fewer = (*best[:place], left, *best[place + 1 :])
                 best = fewer if self.breaks(invariant, fewer) is not None else best
-        broken = self.breaks(invariant, best)
-        assert broken is not None
-        return Violation(invariant=invariant.name, found=broken[0], story=broken[1])
+        return best
 
 
 # who is tried

@@ -31,6 +31,7 @@ from journeys.runtime.analysis.paths_ways import (
     ends_after,
     ends_of,
     left_ways,
+    staying,
     ways_through,
 )
 
@@ -237,7 +238,7 @@ class _Exploration:
         ):
             return False
         if way.end in ("expired", "exited by exit_after"):
-            return stays_possible(self.journey, [step for step in way.steps if step not in way.choices])
+            return stays_possible(self.journey, staying(self.journey, way))
         return True
 
     def _path(self, number: int, found: Found) -> Path:

@@ -16,7 +16,7 @@ from journeys.model.space import ComputedTrait, Space
 from journeys.plan.values import ABSENT, find, is_number
 from journeys.runtime.analysis.paths_needs import ANY_NUMBER, Need, Needs, alternatives, contradiction, count_range
 from journeys.runtime.analysis.paths_run import Deed, is_now
-from journeys.runtime.analysis.paths_values import Test, choices, nested
+from journeys.runtime.analysis.paths_values import Demand, choices, nested
 
 #: a condition, and whether it is to be true
 Wish = tuple[c.Condition, bool]
@@ -86,13 +86,13 @@ class Deeds:
                     yield _placed([made[-1], *made[:-1]], at, floor)
 
     def content(
-        self, where: Iterable[c.Filter], before: Before, at: int, also: Mapping[str, Sequence[Test]] | None = None
+        self, where: Iterable[c.Filter], before: Before, at: int, also: Mapping[str, Sequence[Demand]] | None = None
     ) -> Iterator[dict[str, Any]]:
         """Properties that pass the filters and the tests by path, some that do."""
-        tests: dict[str, list[Test]] = {path: list(each) for path, each in (also or {}).items()}
+        tests: dict[str, list[Demand]] = {path: list(each) for path, each in (also or {}).items()}
         for each in where:
             operand = before.value(each.value) if isinstance(each.value, (c.TraitRef, c.ContextRef)) else each.value
-            tests.setdefault(each.property, []).append(Test(each.op, operand))
+            tests.setdefault(each.property, []).append(Demand(each.op, operand))
         options = {path: choices(each, at, 3) for path, each in tests.items()}
         if all(options.values()):
             first = {path: values[0] for path, values in options.items()}
@@ -106,7 +106,7 @@ class Deeds:
         if isinstance(self.entry, EventEntry) and event == self.entry.event and self.entry.identifier is None:
             for each in self.entry.where:
                 if not isinstance(each.value, (c.TraitRef, c.ContextRef)):
-                    also = {each.property: [Test(each.op, each.value, False)]}
+                    also = {each.property: [Demand(each.op, each.value, False)]}
                     for found in self.content(where, before, at, also):
                         return found
         for found in self.content(where, before, at):
@@ -141,15 +141,17 @@ class _Draft:
         self.limited: list[Need] = []
 
     def of(self, needs: Needs) -> list[tuple[int | None, Deed]]:
-        paths: dict[str, list[Test]] = {}
+        paths: dict[str, list[Demand]] = {}
         for need in needs:
             atom = need.atom
             if isinstance(atom, c.Context):
                 value = self.before.value(c.ContextRef((atom.event, atom.property)))
-                if not Test(atom.op, self._operand(atom.op, atom.value), need.wanted).passes(value, self.at):
+                if not Demand(atom.op, self._operand(atom.op, atom.value), need.wanted).passes(value, self.at):
                     raise Unmet
             elif isinstance(atom, c.Trait):
-                paths.setdefault(atom.trait, []).append(Test(atom.op, self._operand(atom.op, atom.value), need.wanted))
+                paths.setdefault(atom.trait, []).append(
+                    Demand(atom.op, self._operand(atom.op, atom.value), need.wanted)
+                )
         self.limited = [each for each in needs if isinstance(each.atom, c.Event) and count_range(each)[1] < ANY_NUMBER]
         for path, tests in paths.items():
             self._trait(path, tests)
@@ -176,7 +178,7 @@ class _Draft:
             return value
         return self.before.value(operand) if isinstance(operand, c.ContextRef) else operand
 
-    def _trait(self, path: str, tests: Sequence[Test]) -> None:
+    def _trait(self, path: str, tests: Sequence[Demand]) -> None:
         now = self.traits.get(path, self.before.value(c.TraitRef(path)))
         computed = self.deeds.computed.get(path)
         if computed is not None:
@@ -191,7 +193,7 @@ class _Draft:
 
     # computed traits (P5)
 
-    def _computed(self, computed: ComputedTrait, tests: Sequence[Test]) -> None:
+    def _computed(self, computed: ComputedTrait, tests: Sequence[Demand]) -> None:
         for value in choices(tests, self.at, 12):
             contents = self._folded(computed, value)
             if contents is not None:
@@ -240,12 +242,12 @@ class _Draft:
             operand = (
                 self.before.value(each.value) if isinstance(each.value, (c.TraitRef, c.ContextRef)) else each.value
             )
-            if not Test(each.op, operand).passes(find(deed.content, tuple(each.property.split("."))), self.at):
+            if not Demand(each.op, operand).passes(find(deed.content, tuple(each.property.split("."))), self.at):
                 return False
         return True
 
     def _add(self, event: str, where: Sequence[c.Filter], also: Mapping[str, Any], age: int | None = None) -> None:
-        tests = {path: [Test("equals", value)] for path, value in also.items()}
+        tests = {path: [Demand("equals", value)] for path, value in also.items()}
         for content in self.deeds.content(where, self.before, self.at, tests):
             self.events.append((age, Deed(self.at, event, content)))
             return
@@ -272,7 +274,7 @@ class _Draft:
         for rival, _ in near:
             for each in rival.where:
                 if not isinstance(each.value, (c.TraitRef, c.ContextRef)):
-                    also = {each.property: [Test(each.op, each.value, False)]}
+                    also = {each.property: [Demand(each.op, each.value, False)]}
                     contents += islice(self.deeds.content(atom.where, self.before, self.at, also), 1)
         counts = _window(atom, self.at)
         ages = _ages(atom, [rival for rival, _ in near])
@@ -287,12 +289,12 @@ class _Draft:
         self.events.append((ages[0], Deed(self.at, atom.event, plain)))
 
     def _funnel(self, atom: c.Funnel) -> None:
-        tests: dict[str, list[Test]] = {}
+        tests: dict[str, list[Demand]] = {}
         values: dict[str, Any] = {}
         for each in atom.then.where:
             if isinstance(each.value, c.FirstRef):
                 values.setdefault(each.value.first, _default(each.op))
-                tests.setdefault(each.property, []).append(Test(each.op, values[each.value.first]))
+                tests.setdefault(each.property, []).append(Demand(each.op, values[each.value.first]))
         first_age = (_ages(c.Event(atom.first.event, within=atom.within, between=atom.between), ()))[0]
         within = atom.then.within
         if not atom.then.performed and within is not None:

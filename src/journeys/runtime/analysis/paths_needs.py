@@ -15,7 +15,7 @@ import attrs
 
 from journeys.model import conditions as c
 from journeys.model.space import Space
-from journeys.runtime.analysis.paths_values import Test, implies, impossible
+from journeys.runtime.analysis.paths_values import Demand, implies, impossible
 from journeys.runtime.render import describe, describe_event
 
 #: of so many conjunctions at most a condition is made
@@ -75,15 +75,15 @@ def _either(parts: Iterable[list[Needs] | None]) -> list[Needs] | None:
     return found
 
 
-def tests_of(where: Iterable[c.Filter]) -> dict[str, list[Test]]:
+def tests_of(where: Iterable[c.Filter]) -> dict[str, list[Demand]]:
     """The filters by property, but those that compare with a reference: of these nothing is said."""
-    found: dict[str, list[Test]] = {}
+    found: dict[str, list[Demand]] = {}
     for each in where:
         tests = found.setdefault(each.property, [])
         if not isinstance(each.value, REFERENCES):
-            tests.append(Test(each.op, each.value))
+            tests.append(Demand(each.op, each.value))
         elif each.op in ("less_than", "greater_than", "less_than_or_equal", "greater_than_or_equal", "starts_with"):
-            tests.append(Test("exists"))
+            tests.append(Demand("exists"))
     return found
 
 
@@ -98,7 +98,7 @@ def passes_too(where: Sequence[c.Filter], other: Sequence[c.Filter]) -> bool:
     for each in other:
         if each in where:
             continue
-        if isinstance(each.value, REFERENCES) or not implies(tests.get(each.property, []), Test(each.op, each.value)):
+        if isinstance(each.value, REFERENCES) or not implies(tests.get(each.property, []), Demand(each.op, each.value)):
             return False
     return True
 
@@ -118,7 +118,7 @@ def _sees_the_same(one: Need, other: Need) -> bool:
 
 def _no_value(needs: Sequence[Need], computed: Mapping[str, Any]) -> str | None:
     """Traits and properties that would have to be what no value is."""
-    subjects: dict[tuple[str, ...], list[tuple[Test, Need]]] = {}
+    subjects: dict[tuple[str, ...], list[tuple[Demand, Need]]] = {}
     for each in needs:
         atom = each.atom
         if isinstance(atom, c.Trait):
@@ -128,7 +128,7 @@ def _no_value(needs: Sequence[Need], computed: Mapping[str, Any]) -> str | None:
         else:
             continue
         if not isinstance(atom.value, REFERENCES):
-            subjects.setdefault(subject, []).append((Test(atom.op, atom.value, each.wanted), each))
+            subjects.setdefault(subject, []).append((Demand(atom.op, atom.value, each.wanted), each))
     for subject, found in subjects.items():
         tests = [test for test, _ in found]
         if subject[0] == "trait" and subject[1] in computed:
@@ -139,9 +139,9 @@ def _no_value(needs: Sequence[Need], computed: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _of_computed(kind: str) -> list[Test]:
+def _of_computed(kind: str) -> list[Demand]:
     if kind in ("event_counter", "unique_list_count"):
-        return [Test("greater_than_or_equal", 0)]
+        return [Demand("greater_than_or_equal", 0)]
     return []
 
 

@@ -30,7 +30,7 @@ from journeys.runtime.analysis.paths_needs import (
     together,
 )
 from journeys.runtime.analysis.paths_time import arcs, earliest, in_depth, least_wait, lifetime
-from journeys.runtime.analysis.paths_values import Test, impossible
+from journeys.runtime.analysis.paths_values import Demand, impossible
 from journeys.runtime.analysis.paths_ways import ON
 from journeys.runtime.render import describe_duration
 
@@ -179,7 +179,7 @@ class Proofs:
             return None
         own = branch.identifier or named
         asked = [each for each in entry.where if each.op not in c.AGING]
-        tests = [*tests_of(asked).get(named, ()), *tests_of(branch.where).get(own, ()), Test("exists")]
+        tests = [*tests_of(asked).get(named, ()), *tests_of(branch.where).get(own, ()), Demand("exists")]
         return own if impossible(tests) else None
 
     def _in_order(
@@ -202,8 +202,9 @@ class Proofs:
         if found is None:
             return None, ANYTHING
         if not found:
-            told = " and ".join(str(Need(condition, wanted)) for condition, wanted in wishes[-1:])
-            return Proof(CONTRADICTION, f"no instant is so: {told}"), found
+            return Proof(
+                CONTRADICTION, "its condition allows nothing" if wishes[-1][1] else "its condition asks for nothing"
+            ), found
         left: list[Needs] = []
         reason = None
         for needs in found:

@@ -23,7 +23,7 @@ from journeys.plan.plan import DelayPlan, HoldPlan, MultiBranchPlan, Plan, Rando
 from journeys.plan.values import NEVER
 from journeys.runtime.analysis.paths_deeds import Before, Deeds, Wish
 from journeys.runtime.analysis.paths_run import Deed, Run, Taken, in_order, is_now, play
-from journeys.runtime.analysis.paths_values import Test
+from journeys.runtime.analysis.paths_values import Demand
 from journeys.runtime.analysis.paths_ways import ON, Way, restarts_of
 from journeys.runtime.analysis.paths_wishes import Hint, at_step, from_step, hints, waited_for
 
@@ -116,7 +116,9 @@ class Search:
             return hint
         asked = [*hint.get(entry.identifier, ()), *(each for each in entry.where if each.property == entry.identifier)]
         wanted = (
-            Test("exists") if any(getattr(each, "op", "") != "exists" for each in asked) else Test("equals", IDENTIFIER)
+            Demand("exists")
+            if any(getattr(each, "op", "") != "exists" for each in asked)
+            else Demand("equals", IDENTIFIER)
         )
         return {**hint, entry.identifier: [*hint.get(entry.identifier, ()), wanted]}
 
@@ -283,7 +285,7 @@ class Search:
         path = self._identifier(branch.identifier)
         wishes = [] if branch.restart else from_step(self.journey, branch.next, way)
         for hint in hints(self.journey, self.space, alias, way):
-            also = hint if path is None else {**hint, path: [Test("equals", taken.instance.identifier)]}
+            also = hint if path is None else {**hint, path: [Demand("equals", taken.instance.identifier)]}
             for where in self._with_traits(branch.where, told):
                 for content in self.deeds.content(
                     branch.where, attrs.evolve(told, traits={**told.traits, **where}), at, also
@@ -351,7 +353,9 @@ class Search:
         told = self._before(run, taken, deeds)
         at = run.now + self._gap(taken, run.now)
         path = self._identifier(None)
-        also = {} if path is None or not rule.match_identifier else {path: [Test("equals", taken.instance.identifier)]}
+        also = (
+            {} if path is None or not rule.match_identifier else {path: [Demand("equals", taken.instance.identifier)]}
+        )
         for where in self._with_traits(rule.where, told):
             for content in self.deeds.content(
                 rule.where, attrs.evolve(told, traits={**told.traits, **where}), at, also

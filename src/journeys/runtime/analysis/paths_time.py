@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from journeys._time import DAY, Duration
 from journeys.model import steps as m
@@ -96,7 +96,7 @@ def lifetime(journey: Journey) -> int:
     return min(each.longest for each in ends)
 
 
-def stays_possible(journey: Journey, steps: Iterator[str] | list[str]) -> bool:
+def stays_possible(journey: Journey, steps: Iterable[str]) -> bool:
     """Whether a token could still wait at one of these steps when the lifetime is over."""
     ends = [journey.max_age, *([journey.exit_after] if journey.exit_after is not None else [])]
     life, late = min(map(shortest, ends)), latest(journey)

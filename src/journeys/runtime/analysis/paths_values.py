@@ -1,7 +1,7 @@
 """Values that make comparisons true or false, and the proof that there is none (C5 to C10).
 
-A test is a comparison of one value with a constant, and whether it is to be true. ``choices`` looks for values that
-pass several tests at once; ``impossible`` proves that no JSON value does. What neither can say is left open: a search
+A demand is a comparison of one value with a constant, and whether it is to be true. ``choices`` looks for values that
+meet several at once; ``impossible`` proves that no JSON value does. What neither can say is left open: a search
 may find nothing although there is something, a proof never says too much.
 """
 
@@ -27,7 +27,7 @@ _TWINS = {"not_equals": "equals", "does_not_contain": "contains", "not_exists": 
 
 
 @attrs.frozen
-class Test:
+class Demand:
     """A comparison with a constant, and whether it is to be true."""
 
     op: str
@@ -39,14 +39,14 @@ class Test:
         return OPERATORS[self.op](value, self.operand, now) is self.wanted
 
     @property
-    def straight(self) -> Test:
+    def straight(self) -> Demand:
         """The same with the plain one of two twin operators."""
         if self.op in _TWINS:
-            return Test(_TWINS[self.op], self.operand, not self.wanted)
+            return Demand(_TWINS[self.op], self.operand, not self.wanted)
         return self
 
 
-def choices(tests: Sequence[Test], now: int = _NOW, most: int = 8) -> list[Any]:
+def choices(tests: Sequence[Demand], now: int = _NOW, most: int = 8) -> list[Any]:
     """Values that pass all tests at ``now``, the most telling first; ABSENT stands for no value at all."""
     found: list[Any] = []
     for value in _candidates(tests, now):
@@ -59,7 +59,7 @@ def choices(tests: Sequence[Test], now: int = _NOW, most: int = 8) -> list[Any]:
     return found
 
 
-def _candidates(tests: Sequence[Test], now: int) -> Iterator[Any]:
+def _candidates(tests: Sequence[Demand], now: int) -> Iterator[Any]:
     straight = [each.straight for each in tests]
     if not any(each.wanted for each in straight):
         yield ABSENT
@@ -80,7 +80,7 @@ def _candidates(tests: Sequence[Test], now: int) -> Iterator[Any]:
     yield from ("x", 1, 0, True, False, [], None, ABSENT)
 
 
-def _pinned(tests: Iterable[Test]) -> Iterator[Any]:
+def _pinned(tests: Iterable[Demand]) -> Iterator[Any]:
     """What an equality asks for."""
     for each in tests:
         if each.op == "equals":
@@ -89,7 +89,7 @@ def _pinned(tests: Iterable[Test]) -> Iterator[Any]:
             yield from each.operand
 
 
-def _aged(test: Test, now: int) -> Iterator[str]:
+def _aged(test: Demand, now: int) -> Iterator[str]:
     duration = duration_of(test.operand)
     if duration is None:
         return
@@ -104,7 +104,7 @@ def _moment(instant: int) -> str:
     return format_instant(min(max(instant, 0), MAX) // 1_000_000 * 1_000_000)
 
 
-def _built(tests: Sequence[Test]) -> Iterator[Any]:
+def _built(tests: Sequence[Demand]) -> Iterator[Any]:
     """A text or a list of all the parts that are asked for."""
     wanted = [each for each in tests if each.wanted and each.op in _TEXT]
     starts = [each.operand for each in wanted if each.op == "starts_with" and isinstance(each.operand, str)]
@@ -126,7 +126,7 @@ def _built(tests: Sequence[Test]) -> Iterator[Any]:
             yield pieces
 
 
-def _numbers(tests: Iterable[Test]) -> list[Any]:
+def _numbers(tests: Iterable[Demand]) -> list[Any]:
     """A number in every region between the numbers that are named, and these themselves."""
     named: list[Any] = []
     for each in tests:
@@ -149,7 +149,7 @@ def _between(low: Any, high: Any) -> Any:
 # proofs
 
 
-def impossible(tests: Sequence[Test]) -> bool:
+def impossible(tests: Sequence[Demand]) -> bool:
     """Whether it is proven that no value passes all tests, whatever the present is.
 
     JSON types are looked at one by one: a test that is false for every value of a type rules it out, numbers are held
@@ -165,12 +165,12 @@ def impossible(tests: Sequence[Test]) -> bool:
     return _no_text(straight) and _no_list(straight)
 
 
-def implies(given: Sequence[Test], test: Test) -> bool:
+def implies(given: Sequence[Demand], test: Demand) -> bool:
     """Whether it is proven that every value which passes the given tests passes this one."""
     return impossible([*given, attrs.evolve(test, wanted=not test.wanted)])
 
 
-def _finite(tests: Sequence[Test], kind: type | tuple[type, ...]) -> list[Any] | None:
+def _finite(tests: Sequence[Demand], kind: type | tuple[type, ...]) -> list[Any] | None:
     """The values of that type that the equalities leave, None if they pin nothing down."""
     left: list[Any] | None = None
     for each in tests:
@@ -180,7 +180,7 @@ def _finite(tests: Sequence[Test], kind: type | tuple[type, ...]) -> list[Any] |
     return left
 
 
-def _no_text(tests: Sequence[Test]) -> bool:
+def _no_text(tests: Sequence[Demand]) -> bool:
     pinned = _finite(tests, str)
     if pinned is not None:
         return not any(_may_pass(tests, value) for value in pinned)
@@ -191,12 +191,12 @@ def _no_text(tests: Sequence[Test]) -> bool:
     return _no_such_text(tests) or _no_date(tests)
 
 
-def _may_pass(tests: Sequence[Test], value: Any) -> bool:
+def _may_pass(tests: Sequence[Demand], value: Any) -> bool:
     """Whether the value passes all tests that do not depend on the present; if one does, all that is said is maybe."""
     return all((each.op in _AGING and value_instant(value) is not None) or each.passes(value) for each in tests)
 
 
-def _concerns_text(test: Test) -> bool:
+def _concerns_text(test: Demand) -> bool:
     """Whether the test can be true of any text."""
     if test.op in ("starts_with", "ends_with", "contains"):
         return isinstance(test.operand, str)
@@ -209,7 +209,7 @@ def _concerns_text(test: Test) -> bool:
     return test.op == "exists"
 
 
-def _no_such_text(tests: Sequence[Test]) -> bool:
+def _no_such_text(tests: Sequence[Demand]) -> bool:
     texts = [each for each in tests if isinstance(each.operand, str)]
     parts = {op: [each.operand for each in texts if each.wanted and each.op == op] for op in _TEXT}
     starts, ends = parts["starts_with"], parts["ends_with"]
@@ -230,7 +230,7 @@ def _no_such_text(tests: Sequence[Test]) -> bool:
     return False
 
 
-def _no_date(tests: Sequence[Test]) -> bool:
+def _no_date(tests: Sequence[Demand]) -> bool:
     """Instants as places on a line: among absolute dates, or among ages, but not between the two."""
     fixed = [each for each in tests if each.op in _DATES]
     if any(each.wanted for each in fixed):
@@ -252,14 +252,14 @@ def _no_date(tests: Sequence[Test]) -> bool:
     return not any(all(_aged_so(each, place) for each in aging) for place in around)
 
 
-def _compares(test: Test, instant: int) -> bool:
+def _compares(test: Demand, instant: int) -> bool:
     edge = value_instant(test.operand)
     if edge is None:
         return not test.wanted
     return (instant < edge if test.op == "before_date" else instant > edge) is test.wanted
 
 
-def _aged_so(test: Test, away: int) -> bool:
+def _aged_so(test: Demand, away: int) -> bool:
     duration = duration_of(test.operand)
     assert isinstance(duration, Duration)
     length = duration.micros
@@ -272,7 +272,7 @@ def _aged_so(test: Test, away: int) -> bool:
     return holds is test.wanted
 
 
-def _no_list(tests: Sequence[Test]) -> bool:
+def _no_list(tests: Sequence[Demand]) -> bool:
     pinned = _finite(tests, (list, tuple))
     if pinned is not None:
         return not any(all(each.passes(list(value)) for each in tests) for value in pinned)
@@ -292,7 +292,7 @@ def _no_list(tests: Sequence[Test]) -> bool:
     return False
 
 
-def _elements(tests: Iterable[Test]) -> list[Any]:
+def _elements(tests: Iterable[Demand]) -> list[Any]:
     found: list[Any] = []
     for each in tests:
         if each.op == "contains":

@@ -113,6 +113,17 @@ def ends_after(journey: Journey) -> list[str]:
     return [f"completed, exited by {each}" for each in (*(rule.key for rule in journey.exit_rules), *last)]
 
 
+def staying(journey: Journey, way: Way) -> list[str]:
+    """The steps of a way at which some token waits on at its end."""
+    found = []
+    for key in way.steps:
+        step, taken = journey.steps[key], way.choices.get(key, frozenset())
+        some_left = isinstance(step, m.MultiBranchSplit) and not step.exclusive and len(taken) < len(step.branches)
+        if isinstance(step, WAITS) and (not taken or some_left):
+            found.append(key)
+    return found
+
+
 def ways_through(journey: Journey, step: str, branch: str, *, restarts: int = 1, most: int) -> Iterator[Way]:
     """Ways that take a certain branch, the straightest first; ``most`` ways of the graph are looked at."""
     forced = _lead(journey, step)

@@ -14,11 +14,11 @@ from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.runtime.analysis.paths_deeds import Wish
 from journeys.runtime.analysis.paths_needs import alternatives
-from journeys.runtime.analysis.paths_values import Test, impossible
+from journeys.runtime.analysis.paths_values import Demand, impossible
 from journeys.runtime.analysis.paths_ways import WAITS, Way
 
 #: property path -> tests that its value must pass
-Hint = Mapping[str, list[Test]]
+Hint = Mapping[str, list[Demand]]
 #: so many hints at most are made of all conditions of a way
 HINTS = 8
 
@@ -78,17 +78,17 @@ def waited_for(journey: Journey, key: str, branch: str) -> Wish | None:
 
 def hints(journey: Journey, space: Space, alias: str, way: Way) -> list[Hint]:
     """What the properties of an event that comes into the context as ``alias`` should be, for what comes after it."""
-    found: list[dict[str, list[Test]]] = [{}]
+    found: list[dict[str, list[Demand]]] = [{}]
     for condition, wanted in _all_wishes(journey, way):
         parts = alternatives(condition, wanted, space)
         if parts is None or not any(_reads(each.atom, alias) for needs in parts for each in needs):
             continue
-        options: list[dict[str, list[Test]]] = []
+        options: list[dict[str, list[Demand]]] = []
         for needs in parts:
-            option: dict[str, list[Test]] = {}
+            option: dict[str, list[Demand]] = {}
             for need in needs:
                 if isinstance(need.atom, c.Context) and need.atom.event == alias and not _refers(need.atom.value):
-                    test = Test(need.atom.op, need.atom.value, need.wanted)
+                    test = Demand(need.atom.op, need.atom.value, need.wanted)
                     option.setdefault(need.atom.property, []).append(test)
             if option not in options:
                 options.append(option)
@@ -98,13 +98,13 @@ def hints(journey: Journey, space: Space, alias: str, way: Way) -> list[Hint]:
     return [_with_named(each, there) for each in found]
 
 
-def _with_named(hint: Hint, there: Hint) -> dict[str, list[Test]]:
+def _with_named(hint: Hint, there: Hint) -> dict[str, list[Demand]]:
     """The hint, and what else should be there, but where it asks for something to be missing."""
     more = {path: tests for path, tests in there.items() if all(each.wanted for each in hint.get(path, ()))}
     return _merged(hint, more)
 
 
-def _merged(one: Hint, other: Hint) -> dict[str, list[Test]]:
+def _merged(one: Hint, other: Hint) -> dict[str, list[Demand]]:
     return {path: [*one.get(path, ()), *other.get(path, ())] for path in {**one, **other}}
 
 
@@ -125,16 +125,16 @@ def _reads(atom: c.Condition, alias: str) -> bool:
     return isinstance(atom, c.Context) and atom.event == alias
 
 
-def _named(journey: Journey, alias: str) -> dict[str, list[Test]]:
+def _named(journey: Journey, alias: str) -> dict[str, list[Demand]]:
     """Properties that the journey refers to: they should be there, and where a delay waits for one, an instant."""
-    found: dict[str, list[Test]] = {}
+    found: dict[str, list[Demand]] = {}
     for step in journey.steps.values():
         if isinstance(step, m.Delay) and isinstance(step.until, m.ContextTime) and step.until.context[0] == alias:
             ahead = Duration(0, abs(step.until.offset.longest))
-            found[step.until.context[1]] = [Test("after_next", ahead)]
+            found[step.until.context[1]] = [Demand("after_next", ahead)]
     for reference in references(journey):
         if isinstance(reference, c.ContextRef) and reference.context[0] == alias:
-            found.setdefault(reference.context[1], [Test("exists")])
+            found.setdefault(reference.context[1], [Demand("exists")])
     return found
 
 

@@ -1,0 +1,146 @@
+"""Check finds the seeded faults, and nothing in the examples as they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from journeys.codec import load_space
+from journeys.errors import InvalidDefinition
+from journeys.plan.validate import validate
+from journeys.runtime.analysis.check import FINDINGS, check
+from journeys.runtime.analysis.paths import Bound
+from tests.runtime.analysis.faults import EXAMPLES, FAULTS, Fault
+from tests.support import (
+    ad,
+    branch,
+    branches,
+    data_split,
+    delay,
+    did,
+    every,
+    hold,
+    if_else,
+    journey,
+    negated,
+    on,
+    send,
+    space,
+    trait,
+    wait,
+    where,
+)
+
+#: enough for the findings that need a path
+FEW = Bound(most=60)
+
+
+def found(document: Any, key: str | None = None) -> list[str]:
+    """The findings, as code and place."""
+    return [f"{each.code} {each.path}" for each in check(load_space(document), key, bound=FEW)]
+
+
+@pytest.mark.parametrize("example", sorted(each.parent.name for each in EXAMPLES.glob("*/space.json")))
+def test_nothing_is_found_in_the_examples(example: str) -> None:
+    assert check(load_space((EXAMPLES / example / "space.json").read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_seeded_fault_is_found(fault: Fault) -> None:
+    document = fault.document()
+    assert validate(load_space(document)) == [], "a seeded fault is none that validate sees"
+    assert f"{fault.code} {fault.path}" in found(document)
+
+
+def test_there_are_twenty_faults_and_every_code_is_seeded() -> None:
+    assert len(FAULTS) >= 20
+    assert {fault.code for fault in FAULTS} == FINDINGS.keys()
+    assert len({fault.example for fault in FAULTS}) >= 12
+
+
+def test_a_finding_that_shows_on_a_path_has_its_witness() -> None:
+    faulty = next(each for each in FAULTS if each.code == "same_send_twice")
+    (one,) = [each for each in check(load_space(faulty.document())) if each.code == "same_send_twice"]
+    assert one.witness is not None
+    assert {"welcome", "profile-mail"} <= {step for kind, step in one.witness.sends if kind == "sent"}
+    assert json.loads(json.dumps(one.as_dict()))["witness"]["calls"] == one.witness.calls
+
+
+def test_what_a_consequence_is_is_not_told_again() -> None:
+    """Behind a branch that nobody takes nothing more is said."""
+    steps = {
+        "split": if_else(trait("n", "exists"), "inner", None),
+        "inner": if_else(negated(trait("n", "exists")), "deep", None),
+        "deep": if_else(trait("other", "exists"), "mail", None),
+        "mail": send(),
+    }
+    assert found(space(journey(steps))) == ["never_true $.journeys[0].steps.inner.condition"]
+
+
+def test_branches_that_leave_nobody_over_are_no_fault() -> None:
+    small, large = (
+        {"type": "context", "event": "Start", "property": "value", "op": op, "value": 100}
+        for op in ("less_than", "greater_than_or_equal")
+    )
+    steps = {"split": data_split(("small", small, "mail"), ("large", large, None)), "mail": send()}
+    entry = on("Start", where=where(("value", "greater_than_or_equal", 0)))
+    assert found(space(journey(steps, entry=entry))) == []
+
+
+def test_filters_of_a_hold_and_its_identifier() -> None:
+    hold_it = hold(
+        "P1D",
+        branch("narrow", "Order", where=where(("value", "greater_than", 10))),
+        branch("wide", "Order", where=where(("value", "greater_than", 20))),
+        branch("nameless", "Cancel", where=where(("id", "not_exists"))),
+    )
+    assert found(space(journey({"hold": hold_it}, entry=on("Start", identifier="id")))) == [
+        "shadowed_branch $.journeys[0].steps.hold.branches[1]",
+        "impossible_branch $.journeys[0].steps.hold.branches[2]",
+    ]
+
+
+def test_waits_that_outlive_the_journey() -> None:
+    steps = {
+        "first": hold("P2D", branch("b", "E", "second"), timeout="second"),
+        "second": delay("P2D", "mail"),
+        "mail": send(),
+    }
+    assert found(space(journey(steps, max_age="P4D"))) == ["may_expire $.journeys[0].steps.second"]
+    assert found(space(journey(steps, max_age="P4DT1S"))) == []
+    assert found(space(journey(steps, max_age="P2D"))) == [
+        "too_long_wait $.journeys[0].steps.first.max_duration",
+        "too_long_wait $.journeys[0].steps.second.duration",
+    ]
+
+
+def test_waits_for_what_cannot_be() -> None:
+    never = every(did("Order", count={"at_least": 2}), did("Order", count={"at_most": 1}))
+    assert found(space(journey({"wait": wait(never, "mail"), "mail": send()}))) == [
+        "endless_wait $.journeys[0].steps.wait.condition"
+    ]
+    two = branches(("a", never, "mail"), ("b", trait("x", "exists"), "mail"))
+    assert found(space(journey({"split": two, "mail": send()}))) == [
+        "impossible_branch $.journeys[0].steps.split.branches[0]"
+    ]
+
+
+def test_an_ad_in_a_journey_that_people_leave() -> None:
+    entry = did("Start")
+    assert found(space(journey({"ad": ad()}, entry=entry, exit_after="P9D"))) == []
+    assert found(space(journey({"ad": ad()}))) == ["endless_ad $.journeys[0].steps.ad"]
+
+
+def test_one_journey_and_no_journey() -> None:
+    good = journey({"mail": send()}, key="good")
+    bad = journey({"ad": ad()}, key="bad")
+    document = space(good, bad, audiences=[{"key": "nobody", "condition": {"type": "any", "conditions": []}}])
+    assert found(document, "good") == []
+    assert found(document, "bad") == ["endless_ad $.journeys[1].steps.ad"]
+    assert [each.split()[0] for each in found(document)] == ["empty_audience", "unused", "endless_ad"]
+    with pytest.raises(KeyError, match="no live journey 'god'; did you mean 'good'"):
+        check(load_space(document), "god")
+    with pytest.raises(InvalidDefinition):
+        check(load_space(space(journey({"mail": send("nowhere")}))))

@@ -1,0 +1,469 @@
+"""Every path that is told replays to what it claims; every branch that is ruled out is never taken."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+
+from journeys import Evaluator, ManualClock
+from journeys._time import parse_instant
+from journeys.codec import load_space
+from journeys.errors import InvalidDefinition
+from journeys.model.space import Space
+from journeys.runtime.analysis.paths import NOT_FOUND, REACHED, UNREACHABLE, Bound, Path, Paths, paths
+from journeys.runtime.analysis.paths_as_tests import as_tests
+from tests.reference.generate import KINDS, random_calls, random_space
+from tests.support import (
+    ALWAYS,
+    NEVER,
+    Json,
+    ad,
+    branch,
+    branches,
+    data_split,
+    delay,
+    did,
+    either,
+    every,
+    hold,
+    if_else,
+    journey,
+    message,
+    negated,
+    on,
+    random_split,
+    send,
+    space,
+    trait,
+    until_time,
+    wait,
+    where,
+)
+
+EXAMPLES = sorted((File(__file__).resolve().parents[3] / "examples").glob("*/space.json"))
+#: for random spaces, whose conditions hardly anybody would write
+SMALL = Bound(most=30, ways=200, budget=80)
+
+
+class Nowhere:
+    def deliver(self, delivery: Any) -> None: ...
+    def deliver_batch(self, deliveries: Any) -> None: ...
+
+
+def replayed(one: Space, calls: list[Json], until: int) -> list[Json]:
+    """The trace of the public evaluator."""
+    nowhere = {key: Nowhere() for key in one.destinations}
+    with Evaluator(one, destinations=nowhere, clock=ManualClock(0)) as evaluator:
+        evaluator.replay(calls)
+        evaluator.advance(one.settings.allowed_lateness.after(until))
+        return list(evaluator.trace())
+
+
+def ways_in(trace: list[Json], path: Path) -> list[tuple[Any, ...]]:
+    """What each instance of the user did: the branches it took, the steps it came to, its ends."""
+    instances: dict[str, list[Json]] = {}
+    for record in trace:
+        if (record.get("journey"), record.get("version"), record["profile"]) == (path.journey, path.version, path.user):
+            instances.setdefault(record["instance"], []).append(record)
+    return [
+        (
+            sorted((each["step"], each["branch"]) for each in records if each["kind"] in ("branch", "restarted")),
+            {each["step"] for each in records if each["kind"] == "step"},
+            ", ".join(_end(each) for each in records if each["kind"] in ("completed", "exited", "expired")),
+        )
+        for records in instances.values()
+    ]
+
+
+def _end(record: Json) -> str:
+    return f"exited by {record['rule'] or 'exit_after'}" if record["kind"] == "exited" else record["kind"]
+
+
+def claimed(path: Path) -> tuple[Any, ...]:
+    taken = sorted((each.step, each.branch) for each in path.moves if each.branch is not None)
+    return (taken, {each.step for each in path.moves}, path.end)
+
+
+def assert_replays(one: Space, path: Path) -> None:
+    trace = replayed(one, path.calls, parse_instant(path.until))
+    assert claimed(path) in ways_in(trace, path), path.text
+
+
+def found(document: Any, **bound: int) -> Paths:
+    (one,) = paths(load_space(document), bound=Bound(**bound))
+    for path in one.paths:
+        assert_replays(load_space(document), path)
+    return one
+
+
+def texts(document: Any) -> list[str]:
+    return [each.text for each in found(document).paths]
+
+
+# the examples
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.parent.name)
+def test_every_branch_and_exit_of_the_examples_is_reached_and_replays(example: File) -> None:
+    one = load_space(example.read_text(encoding="utf-8"))
+    (told,) = paths(one)
+    assert told.complete
+    assert {each.answer for each in told.branches} <= {REACHED}
+    rules = {rule.key for rule in one.journeys[0].exit_rules}
+    assert {path.end.rpartition("exited by ")[2] for path in told.paths if "exited by " in path.end} >= rules
+    for path in told.paths:
+        assert_replays(one, path)
+    signatures = [(str(claimed(path)), path.sends) for path in told.paths]
+    assert len(set(map(str, signatures))) == len(signatures), "no path is told twice"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.parent.name)
+def test_the_tests_that_are_written_for_an_example_pass(example: File) -> None:
+    one = load_space(example.read_text(encoding="utf-8"))
+    told = paths(one)
+    namespace: dict[str, Any] = {}
+    exec(compile(as_tests(told, one, str(example)), "written", "exec"), namespace)
+    written = [each for name, each in namespace.items() if name.startswith("test_")]
+    assert len(written) == sum(len(each.paths) for each in told)
+    for test in written:
+        test()
+
+
+def test_a_written_test_notices_that_the_journey_has_changed(tmp_path: File) -> None:
+    """What is written asks for every branch: it fails as soon as one of them is not taken."""
+    steps = {"hold": hold("P1D", branch("bought", "Order"), timeout="mail"), "mail": send()}
+    place = tmp_path / "space.json"
+    place.write_text(json.dumps(space(journey(steps))))
+    one = load_space(place.read_text())
+    source = as_tests(paths(one), one, str(place))
+    steps["hold"]["max_duration"] = "P2D"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(space(journey(steps))))
+    namespace: dict[str, Any] = {}
+    exec(source.replace(str(place), str(other)), namespace)
+    namespace["test_j_1"]()
+    with pytest.raises(AssertionError):
+        namespace["test_j_2"]()
+
+
+# generated spaces
+
+
+def explored(seed: int) -> tuple[Json, Space, list[Paths]]:
+    document = random_space(random.Random(seed), kind=KINDS[seed % len(KINDS)])
+    one = load_space(document)
+    return document, one, paths(one, bound=SMALL)
+
+
+def check_generated(seed: int, runs: int) -> tuple[int, int]:
+    """Replays every path of a generated space, and looks for a run that takes what was ruled out."""
+    document, one, told = explored(seed)
+    for each in told:
+        for path in each.paths:
+            assert_replays(one, path)
+    ruled_out = {
+        (each.journey, each.version, branch.step, branch.branch): branch.why
+        for each in told
+        for branch in each.branches
+        if branch.answer == UNREACHABLE
+    }
+    for number in range(runs if ruled_out else 0):
+        rng = random.Random(f"{seed}/{number}")
+        calls = random_calls(rng, document, count=40)
+        last = max(parse_instant(call["timestamp"]) for call in calls)
+        for record in replayed(one, calls, last + 40 * 86_400_000_000):
+            if record["kind"] in ("branch", "restarted"):
+                taken = (record["journey"], record["version"], record["step"], record["branch"])
+                assert taken not in ruled_out, (seed, number, taken, ruled_out[taken])
+    return sum(len(each.paths) for each in told), len(ruled_out)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_generated_space(seed: int) -> None:
+    check_generated(seed, 3)
+
+
+@pytest.mark.soak
+def test_many_generated_spaces_and_ten_thousand_runs() -> None:
+    checked = [check_generated(seed, 34) for seed in range(1_000, 1_300)]
+    assert sum(told for told, _ in checked) > 1_500
+    assert sum(ruled_out for _, ruled_out in checked) > 100
+
+
+# conditions: both answers of each are found
+
+BOTH = {
+    "a trait": trait("plan", "equals", "pro"),
+    "a trait that is not so": trait("plan", "not_equals", "pro"),
+    "a number between two": every(trait("age", "greater_than", 17), trait("age", "less_than", 19)),
+    "one of several": trait("plan", "equals_any_of", ["a", "b"]),
+    "a text from its parts": every(trait("name", "starts_with", "Dr. "), trait("name", "ends_with", " jr")),
+    "a list": every(trait("tags", "contains", 1), trait("tags", "contains", "x"), trait("tags", "does_not_contain", 2)),
+    "a date": every(trait("born", "after_date", "1990-01-01"), trait("born", "before_date", "1990-01-03")),
+    "a date not long ago": trait("renewal", "within_last", "P3D"),
+    "a date soon": trait("renewal", "within_next", "P1M"),
+    "a date long ago": trait("renewal", "before_last", "P1Y"),
+    "a date far ahead": trait("renewal", "after_next", "P3D"),
+    "a trait inside": every(trait("address.city", "exists"), trait("address.zip", "not_exists")),
+    "another trait": trait("home", "equals", {"trait": "work"}),
+    "events": did("Order", count={"at_least": 3}),
+    "no event": did("Order", count={"exactly": 0}, within="P30D"),
+    "neither few nor many": every(did("Order", count={"more_than": 1}), did("Order", count={"less_than": 3})),
+    "events of a time": every(did("Order", between=["P60D", "P30D"]), did("Order", count={"exactly": 0}, within="P30D")),
+    "events with filters": every(
+        did("Order", where=where(("value", "greater_than", 100))),
+        did("Order", where=where(("value", "less_than_or_equal", 100)), count={"exactly": 0}),
+    ),
+    "what the entry said": {"type": "context", "event": "Start", "property": "value", "op": "greater_than", "value": 7},
+    "a funnel": {
+        "type": "funnel",
+        "first": {"event": "Cart", "where": where(("value", "greater_than", 5))},
+        "then": {"event": "Order", "where": where(("id", "equals", {"first": "id"})), "within": "PT1H"},
+    },
+    "a funnel that stops": {
+        "type": "funnel",
+        "first": {"event": "Cart"},
+        "then": {"event": "Order", "performed": False, "within": "PT1H"},
+    },
+    "an audience": {"type": "audience", "audience": "vip"},
+    "nobody of an audience": negated({"type": "audience", "audience": "vip"}),
+    "a counter": trait("orders", "greater_than_or_equal", 4),
+    "a sum": trait("spent", "greater_than", 99.5),
+    "a favourite": trait("favourite", "equals", "tea"),
+    "the last": trait("newest", "equals", "tea"),
+    "a list of all": trait("all", "contains", "tea"),
+    "how many different": trait("different", "equals", 3),
+    "one or another": either(trait("a", "equals", 1), every(trait("b", "equals", 1), negated(trait("c", "exists")))),
+}  # fmt: skip
+TRAITS = [
+    {"key": "orders", "type": "event_counter", "event": "Order"},
+    {"key": "spent", "type": "sum", "event": "Order", "property": "value"},
+    {"key": "favourite", "type": "most_frequent", "event": "View", "property": "kind", "within": "P30D"},
+    {"key": "newest", "type": "last", "event": "View", "property": "kind"},
+    {"key": "all", "type": "unique_list", "event": "View", "property": "kind"},
+    {"key": "different", "type": "unique_list_count", "event": "View", "property": "kind"},
+]
+VIP = {
+    "key": "vip",
+    "condition": every(did("Order", count={"at_least": 2}, within="P90D"), trait("vip", "equals", True)),
+}
+
+
+def with_definitions(*journeys: Json) -> Json:
+    return space(*journeys, audiences=[VIP], computed_traits=TRAITS)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_both_answers_of_a_condition_at_the_entry(name: str) -> None:
+    told = found(with_definitions(journey({"split": if_else(BOTH[name], "mail"), "mail": send()})))
+    assert {each.answer for each in told.branches} == {REACHED}, told.branches
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_both_answers_of_a_condition_after_a_wait(name: str) -> None:
+    steps = {"rest": delay("P1D", "split"), "split": if_else(BOTH[name], "mail"), "mail": send()}
+    told = found(with_definitions(journey(steps)))
+    assert {each.answer for each in told.branches} == {REACHED}, told.branches
+
+
+@pytest.mark.parametrize("name", sorted(BOTH.keys() - {"what the entry said"}))
+def test_a_condition_as_an_entry_and_as_a_wait(name: str) -> None:
+    entered = found(with_definitions(journey({"mail": send()}, entry=BOTH[name], exit_after="P99D")))
+    assert "mail → completed" in [each.text for each in entered.paths]
+    waited = found(with_definitions(journey({"wait": wait(BOTH[name], "mail"), "mail": send()})))
+    assert "wait → mail → completed" in [each.text for each in waited.paths]
+
+
+# what a path may be
+
+
+def test_a_hold_with_its_restart_timeout_and_exits() -> None:
+    steps = {
+        "hold": hold("PT2H", branch("bought", "Order"), branch("more", "Cart", restart=True), timeout="mail"),
+        "mail": send(),
+    }
+    entry = on("Cart", identifier="id", where=where(("value", "greater_than", 50)))
+    rules = [{"key": "gone", "event": "Account Deleted"}]
+    assert texts(space(journey(steps, entry=entry, exit_rules=rules))) == [
+        "hold: bought → completed",
+        "hold: more (again) → hold: bought → completed",
+        "hold: timeout → mail → completed",
+        "hold: more (again) → hold: timeout → mail → completed",
+        "hold → exited by gone",
+    ]
+
+
+def test_restarts_up_to_the_bound() -> None:
+    document = space(journey({"hold": hold("PT2H", branch("more", "Cart", restart=True))}))
+    for restarts in (0, 1, 3):
+        told = [each.text for each in found(document, restarts=restarts).paths]
+        assert len(told) == restarts + 1
+        assert max(text.count("(again)") for text in told) == restarts
+
+
+def test_branches_by_chance_each_have_a_user() -> None:
+    rare = random_split(("rare", 0.5, "mail"), ("often", 99.5, None))
+    inner = random_split(("a", 30, None), ("b", 70, None))
+    for fields in ({}, {"sticky": True}):
+        steps = {"split": {**rare, **fields}, "mail": send("inner"), "inner": {**inner, **fields}}
+        told = found(space(journey(steps, entry=on("Start", identifier="id"))))
+        assert {each.answer for each in told.branches} == {REACHED}
+        assert len(told.paths) == 3
+
+
+def test_a_share_of_nothing_is_unreachable() -> None:
+    told = found(space(journey({"split": random_split(("all", 100, None), ("none", 0, None))})))
+    assert told.branch("split", "none").answer == UNREACHABLE
+    assert told.branch("split", "none").why == "its share is 0 %"
+
+
+def test_several_tokens_in_all_combinations() -> None:
+    split = branches(("a", trait("a", "exists"), "mail"), ("b", trait("b", "exists"), "mail"), ("c", did("C"), None))
+    told = texts(space(journey({"split": split, "mail": send()}, entry=did("Start"), exit_after="P9D")))
+    taken = {frozenset(name for name in "abc" if f"split: {name}" in text) for text in told}
+    assert len(taken) == 8
+    assert sum(text.endswith("exited by exit_after") and "completed" not in text for text in told) == 7
+
+
+def test_an_exclusive_split_takes_one_branch() -> None:
+    split = branches(("a", did("A"), "mail"), ("b", did("B"), None), exclusive=True)
+    told = texts(space(journey({"split": split, "mail": send()}, max_age="P9D")))
+    assert told == ["split: b → completed", "split: a → mail → completed", "split → expired"]
+
+
+def test_waits_of_every_kind_ads_and_messages() -> None:
+    steps = {
+        "ad": ad("morning", remove_after="P3D"),
+        "morning": until_time("09:00", "appointment"),
+        "appointment": {
+            "type": "delay",
+            "until": {"context": ["Start", "at"], "offset": "-PT1H"},
+            "next": "tell",
+        },
+        "tell": message("sms", "paid"),
+        "paid": wait(trait("paid", "equals", True)),
+    }
+    told = found(space(journey(steps, exit_after="P90D")))
+    assert [each.text for each in told.paths] == [
+        "ad → morning → appointment → tell → paid → completed",
+        "ad → morning → appointment → tell → paid → exited by exit_after",
+    ]
+    assert ("sent", "tell") in told.paths[0].sends, "she is subscribed, so that the message is seen"
+
+
+def test_data_splits_in_order_and_the_rest() -> None:
+    cheap, dear = (
+        {"type": "context", "event": "Start", "property": "value", "op": "less_than", "value": value}
+        for value in (10, 100)
+    )
+    split = data_split(("cheap", cheap, "a"), ("dear", dear, "b"), everyone_else="c")
+    told = texts(space(journey({"split": split, "a": send(), "b": send(), "c": send()})))
+    assert len(told) == 3
+
+
+def test_filters_that_refer_to_the_context_and_to_traits() -> None:
+    same = where(("cart", "equals", {"context": ["Start", "cart"]}), ("plan", "equals", {"trait": "plan"}))
+    told = texts(space(journey({"hold": hold("P1D", branch("same", "Order", where=same))})))
+    assert "hold: same → completed" in told
+
+
+def test_an_audience_at_the_entry() -> None:
+    entry = on("Start", audience="vip", identifier="id")
+    assert texts(with_definitions(journey({"mail": send()}, entry=entry))) == ["mail → completed"]
+
+
+def test_a_completed_audience_based_journey_is_left() -> None:
+    rules = [{"key": "gone", "event": "Gone"}]
+    told = texts(space(journey({"mail": send()}, entry=did("Start"), exit_after="P9D", exit_rules=rules)))
+    assert told == [
+        "mail → completed",
+        "mail → completed, exited by exit_after",
+        "mail → completed, exited by gone",
+    ]
+
+
+# the three answers
+
+
+def test_what_is_proven_unreachable_says_why() -> None:
+    entry = on("Start", where=where(("value", "greater_than", 50)))
+    small = {"type": "context", "event": "Start", "property": "value", "op": "less_than", "value": 20}
+    steps = {
+        "small": if_else(small, "never", "hold"),
+        "never": if_else(trait("x", "exists")),
+        "hold": hold("P400D", branch("a", "A", where=where(("n", "equals", 1), ("n", "equals", 2))), timeout="never"),
+    }
+    told = found(space(journey(steps, entry=entry)))
+    assert {(each.step, each.branch): each.answer for each in told.branches} == {
+        ("small", "true"): UNREACHABLE,
+        ("small", "false"): REACHED,
+        ("never", "true"): UNREACHABLE,
+        ("never", "false"): UNREACHABLE,
+        ("hold", "a"): UNREACHABLE,
+        ("hold", "timeout"): UNREACHABLE,
+    }
+    assert "value of Start" in told.branch("small", "true").why
+    assert told.branch("hold", "timeout").why == "max_age ends the instance before, after 365 days"
+    assert told.complete
+
+
+def test_what_is_neither_reached_nor_ruled_out_says_so() -> None:
+    """Every text that begins so and has a length of its own: nobody looks for that, so nothing is claimed."""
+    many = did("Order", count={"at_least": 500})
+    told = found(space(journey({"split": if_else(many, "mail"), "mail": send()})))
+    assert told.branch("split", "true").answer == NOT_FOUND
+    assert "no witness within 200 paths" in told.branch("split", "true").why
+    assert told.branch("split", "false").answer == REACHED
+
+
+def test_a_journey_that_nobody_enters_has_no_paths() -> None:
+    told = found(space(journey({"split": if_else(ALWAYS)}, entry=NEVER, exit_after="P1D")))
+    assert told.paths == ()
+    assert {each.answer for each in told.branches} == {UNREACHABLE}
+
+
+def test_the_bound_of_paths() -> None:
+    steps = {f"s{n}": if_else(trait(f"t{n}", "exists"), f"s{n + 1}", f"s{n + 1}") for n in range(8)} | {"s8": send()}
+    told = found(space(journey(steps)), most=20)
+    assert len(told.paths) <= 20
+    assert not told.complete
+    assert {each.answer for each in told.branches} == {REACHED}, "each branch comes before all combinations"
+
+
+def test_only_live_journeys_and_by_key() -> None:
+    one = load_space(space(journey(key="a"), journey(key="b", status="draft"), journey(key="c")))
+    assert [each.journey for each in paths(one)] == ["a", "c"]
+    assert [each.journey for each in paths(one, "c")] == ["c"]
+    with pytest.raises(KeyError, match="no live journey 'b'"):
+        paths(one, "b")
+    with pytest.raises(InvalidDefinition):
+        paths(load_space(space(journey({"a": delay("P1D", "nowhere")}))))
+
+
+def test_plain_data() -> None:
+    (told,) = paths(load_space(space(journey({"mail": send()}, entry=on("Start", identifier="id")))))
+    data = json.loads(json.dumps(told.as_dict()))
+    assert data["paths"] == [
+        {
+            "number": 1,
+            "moves": [{"step": "mail", "branch": None, "again": False}],
+            "end": "completed",
+            "calls": [
+                {
+                    "type": "track",
+                    "userId": "u1",
+                    "event": "Start",
+                    "properties": {"id": "id-1"},
+                    "timestamp": "2026-01-05T09:00:00Z",
+                    "messageId": "call-1",
+                }
+            ],
+            "until": "2026-01-05T09:00:00Z",
+        }
+    ]
+    with pytest.raises(KeyError, match="no branch 'x' at 'mail'"):
+        told.branch("mail", "x")
