@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -144,3 +145,9 @@ def test_one_journey_and_no_journey() -> None:
         check(load_space(document), "god")
     with pytest.raises(InvalidDefinition):
         check(load_space(space(journey({"mail": send("nowhere")}))))
+
+
+def test_the_reference_has_every_code() -> None:
+    page = (EXAMPLES.parent / "docs" / "reference" / "findings.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(\w+)` \| (.*) \|$", page.partition("## Paths")[0], re.M)
+    assert table == list(FINDINGS.items())
