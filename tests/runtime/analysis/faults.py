@@ -193,6 +193,11 @@ FAULTS = [
         (("journeys", 0, "max_age"), "P8D"),
     ),
     fault(
+        "trial-re-engagement", "only the cancellation of this trial, but trials have no identifier",
+        "useless_match_identifier", f"{JOURNEY}.exit_rules[1]",
+        (("journeys", 0, "exit_rules", 1, "match_identifier"), True),
+    ),
+    fault(
         "trial-to-paid", "waits for an order that was and was not", "endless_wait", f"{JOURNEY}.steps.ended.condition",
         ((*STEPS, "ended", "condition"),
          _all(_did("Trial Ended", count={"exactly": 0}), _did("Trial Ended", within="P1D"))),

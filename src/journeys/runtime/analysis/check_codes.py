@@ -32,6 +32,7 @@ FINDINGS: dict[str, str] = {
     # leaving
     "shadowed_exit_rule": "An earlier exit rule takes every event that could match this one.",
     "impossible_exit_rule": "No event can match an exit rule.",
+    "useless_match_identifier": "An exit rule asks for the same identifier, and the entry has none (X1).",
     "impossible_goal": "No event can match the goal.",
     "no_exit": "An audience-based journey has neither exit_after nor exit rules: nobody ever leaves it (S10).",
     "reentry_without_exit": "reentry_after acts only together with exit_after (E6).",

@@ -39,15 +39,16 @@ def check_ends(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
 def _rule(journey: Journey, rule: ExitRule, index: int, path: str) -> Iterator[Finding]:
     named = journey.entry.identifier if isinstance(journey.entry, EventEntry) else None
     if rule.match_identifier and named is None:
-        message = f"{rule.key} asks for the identifier of the entry, and the entry has none"
+        message = (
+            f"match_identifier of {rule.key} has no effect, for the entry has no identifier: every {rule.event} ends it"
+        )
         hint = "give the entry an identifier, or leave match_identifier out"
-        yield Finding(code="impossible_exit_rule", path=path, message=message, hint=hint)
-        return
+        yield Finding(code="useless_match_identifier", path=path, message=message, hint=hint)
     if why := _no_event(journey, rule.event, rule.where):
         yield Finding(code="impossible_exit_rule", path=path, message=why, hint="correct its filters, or remove it")
         return
     for earlier in journey.exit_rules[:index]:
-        fits = not earlier.match_identifier or rule.match_identifier
+        fits = named is None or not earlier.match_identifier or rule.match_identifier
         if earlier.event == rule.event and fits and passes_too(rule.where, earlier.where):
             message = f"{rule.key} never acts: {earlier.key} before it takes every such {rule.event}"
             yield Finding(code="shadowed_exit_rule", path=path, message=message, hint="move it up, or remove it")

@@ -42,19 +42,22 @@ TRIES = 24
 
 @attrs.frozen(kw_only=True)
 class Bound:
-    """How far is looked: so many paths of a journey at most, so many restarts of a hold on each, so many proposals
-    played for each way (``budget``), and so many ways of the graph looked at (``ways``).
+    """How far is looked: so many paths of a journey at most (``most``), so many restarts of a hold on each.
+
+    ``ways`` is how many ways of the graph are looked at, ``budget`` how many proposals are played for one of them, and
+    ``proposals`` for all of them together.
     """
 
     most: int = 200
     restarts: int = 1
-    budget: int = 400
     ways: int = 2_000
+    budget: int = 400
+    proposals: int = 40_000
 
     def __str__(self) -> str:
         return (
             f"{self.most} paths, {self.restarts} restart{'' if self.restarts == 1 else 's'} of a hold, "
-            f"{self.budget} proposals for each of {self.ways} ways"
+            f"{self.ways} ways with {self.budget} proposals each, {self.proposals} in all"
         )
 
 
@@ -176,6 +179,7 @@ class _Exploration:
         self.proofs = Proofs(journey, space)
         self.found: dict[Any, Found] = {}
         self.tried: set[Any] = set()
+        self.played = 0
         self.covered: set[tuple[str, str]] = set()
 
     def run(self) -> Paths:
@@ -208,7 +212,7 @@ class _Exploration:
         looked = 0
         for way in islice(_in_turn(every), most):
             looked += 1
-            if len(self.found) >= self.bound.most:
+            if len(self.found) >= self.bound.most or self.played >= self.bound.proposals:
                 return False
             self._try(way)
         return looked < most
@@ -216,7 +220,7 @@ class _Exploration:
     def _first(self, several: Iterable[Way], at: tuple[str, str] | None = None) -> None:
         """Tries until one is found, or until one is found that takes the branch ``at``."""
         for way in islice(filter(self._is_possible, islice(several, self.bound.ways)), TRIES):
-            if len(self.found) >= self.bound.most:
+            if len(self.found) >= self.bound.most or self.played >= self.bound.proposals:
                 return
             if self._try(way) is not None and (at is None or at in self.covered):
                 return
@@ -226,7 +230,10 @@ class _Exploration:
         if mark in self.tried or not self._is_possible(way):
             return None
         self.tried.add(mark)
+        if self.played >= self.bound.proposals:
+            return None
         found = self.search.find(way)
+        self.played += self.search.played
         if found is not None:
             self.found.setdefault(found.taken.signature, found)
             self.covered |= {(move.step, move.branch) for move in found.taken.moves if move.branch is not None}

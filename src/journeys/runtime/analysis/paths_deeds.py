@@ -155,9 +155,9 @@ class _Draft:
         self.limited = [each for each in needs if isinstance(each.atom, c.Event) and count_range(each)[1] < ANY_NUMBER]
         for path, tests in paths.items():
             self._trait(path, tests)
-        for need in needs:
-            if isinstance(need.atom, c.Event):
-                self._event(need, need.atom)
+        counted = [(each, each.atom) for each in needs if isinstance(each.atom, c.Event)]
+        for need, atom in sorted(counted, key=lambda each: -len(each[1].where)):  # what fits one may do for others
+            self._event(need, atom)
         for need in needs:
             if isinstance(need.atom, c.Funnel) and need.wanted:
                 self._funnel(need.atom)

@@ -160,7 +160,7 @@ class Proofs:
         named = self._identifier()
         own = branch.identifier or named if named is not None else None
         for rule in self.journey.exit_rules:
-            fits = not rule.match_identifier or (named is not None and own == named)
+            fits = named is None or not rule.match_identifier or own == named  # X1
             if rule.event == branch.event and fits and passes_too(branch.where, rule.where):
                 return Proof(SHADOWED, f"the exit rule {rule.key} takes every such {branch.event} before")
         for each in step.branches[: step.branches.index(branch)]:

@@ -22,6 +22,7 @@ from journeys.model.space import Space
 from journeys.plan.plan import DelayPlan, HoldPlan, MultiBranchPlan, Plan, RandomPlan
 from journeys.plan.values import NEVER
 from journeys.runtime.analysis.paths_deeds import Before, Deeds, Wish
+from journeys.runtime.analysis.paths_needs import tests_of
 from journeys.runtime.analysis.paths_run import Deed, Run, Taken, in_order, is_now, play
 from journeys.runtime.analysis.paths_values import Demand
 from journeys.runtime.analysis.paths_ways import ON, Way, restarts_of
@@ -104,23 +105,28 @@ class Search:
         if entry.audience is not None:
             wishes = [(c.Audience(entry.audience), True), *wishes]
         for hint in hints(self.journey, self.space, entry.event, way):
-            also = self._with_identifier(hint, entry)
+            also = self._with_identifier(hint, entry, way)
             for content in self.deeds.content(entry.where, Before(before, traits), ENTERS, also):
                 enters = Deed(ENTERS, entry.event, content)
                 told = Before((*before, enters), traits, {entry.event: content})
                 for more in self.deeds.proposals(wishes, ENTERS, ENTERS - HOUR, told):
                     yield in_order((*before, *more, enters)), ENTERS
 
-    def _with_identifier(self, hint: Hint, entry: EventEntry) -> Hint:
-        if entry.identifier is None:
+    def _with_identifier(self, hint: Hint, entry: EventEntry, way: Way) -> Hint:
+        """The identifier is there, and is one that the holds on the way ask for too (S7)."""
+        path = entry.identifier
+        if path is None:
             return hint
-        asked = [*hint.get(entry.identifier, ()), *(each for each in entry.where if each.property == entry.identifier)]
-        wanted = (
-            Demand("exists")
-            if any(getattr(each, "op", "") != "exists" for each in asked)
-            else Demand("equals", IDENTIFIER)
-        )
-        return {**hint, entry.identifier: [*hint.get(entry.identifier, ()), wanted]}
+        asked = [*hint.get(path, ())]
+        for key, name in sorted(way.branches):
+            step = self.journey.steps[key]
+            for each in step.branches if isinstance(step, m.HoldUntil) else ():
+                if each.name == name:
+                    own = each.identifier or path
+                    asked += tests_of(each.where).get(own, ())
+                    asked += hints(self.journey, self.space, f"{each.event} - {name}", way)[0].get(own, ())
+        free = not asked and all(each.property != path for each in entry.where)
+        return {**hint, path: [Demand("equals", IDENTIFIER)] if free else [*asked, Demand("exists")]}
 
     def _prologue(self, way: Way) -> tuple[Deed, ...]:
         """She is subscribed to what the way would send her: a message that is skipped shows little."""
@@ -135,22 +141,29 @@ class Search:
 
     # how it goes on
 
-    def _look(self, way: Way, deeds: Sequence[Deed], now: int) -> tuple[Run, Taken | None]:
-        """What comes of the deeds, and her instance that is on the way; the user is chosen anew where chance rules."""
+    def _look(self, way: Way, deeds: Sequence[Deed], now: int, since: int) -> tuple[Run, Taken | None]:
+        """What comes of the deeds, and her instance that is on the way; the user is chosen anew where chance rules.
+
+        Instances that entered after ``since`` are others than the one that is followed.
+        """
         for _ in range(2):
             if self.played >= self.budget:
                 raise OutOfBudget
             self.played += 1 + len(deeds) // 8  # long ones cost more
             run = play(self.plan, self.user, deeds, now)
             stray: Taken | None = None
-            for taken in reversed(run.taken(self.journey.key)):
-                if taken.instance.plan.version != self.journey.version:
+            straight: list[Taken] = []
+            for taken in run.taken(self.journey.key):
+                instance = taken.instance
+                if instance.plan.version != self.journey.version or instance.entered_at > since:
                     continue
                 off = self._off(way, taken)
                 if off is None:
-                    return run, taken
-                if off and stray is None:
+                    straight.append(taken)
+                elif off:
                     stray = taken
+            if straight:  # the one that has come farthest, for what ends one instance may begin another
+                return run, max(straight, key=lambda taken: (taken.end == way.end, len(taken.moves)))
             user = self._lucky(way, stray.instance) if stray is not None else None
             if user is None or user == self.user:
                 return run, None
@@ -187,13 +200,13 @@ class Search:
                 return user
         return None
 
-    def _go_on(self, way: Way, deeds: tuple[Deed, ...], now: int) -> Found | None:
+    def _go_on(self, way: Way, deeds: tuple[Deed, ...], now: int, since: int = NEVER) -> Found | None:
         key = (deeds, now, self.user)
         mark = repr(key)
         if mark in self._tried:
             return None
         self._tried.add(mark)
-        run, taken = self._look(way, deeds, now)
+        run, taken = self._look(way, deeds, now, since)
         if taken is None:
             return None
         if taken.end == way.end:
@@ -202,7 +215,7 @@ class Search:
         waits = self._pending(way, taken)
         for wait in waits:
             for more, at in self._moves(way, wait, run, taken, deeds):
-                found = self._go_on(way, in_order((*deeds, *more)), at)
+                found = self._go_on(way, in_order((*deeds, *more)), at, taken.instance.entered_at)
                 if found is not None:
                     return found
         if not waits:
@@ -211,22 +224,26 @@ class Search:
 
     def _pending(self, way: Way, taken: Taken) -> list[Wait]:
         """The waits that are to go on: first those that an input moves, then by their deadlines."""
-        there = [(move.step, move.branch) for move in taken.moves]
         waits = []
         for wait in taken.instance.waits:
-            branches = way.choices.get(wait.step.key)
-            if wait.removal or branches is None:
+            branches = way.choices.get(wait.step.key, frozenset())
+            if wait.removal or not (branches or self._left(way, wait)):
                 continue
             if isinstance(wait.step, MultiBranchPlan) and wait.step.branches[wait.branch][0] not in branches:
                 continue
             waits.append(wait)
-        return sorted(waits, key=lambda wait: (self._is_timed(way, wait, there), wait.due, wait.rank))
+        return sorted(waits, key=lambda wait: (self._is_timed(way, wait), wait.due, wait.rank))
 
-    def _is_timed(self, way: Way, wait: Wait, there: Sequence[Any]) -> bool:
+    def _is_timed(self, way: Way, wait: Wait) -> bool:
         if isinstance(wait.step, HoldPlan):
-            again = any(each not in there for each in way.again if each[0] == wait.step.key)
-            return not again and "timeout" in way.choices[wait.step.key]
+            return not self._left(way, wait) and "timeout" in way.choices[wait.step.key]
         return isinstance(wait.step, DelayPlan)
+
+    def _left(self, way: Way, wait: Wait) -> list[str]:
+        """The restarts of a hold that are still to come."""
+        if not isinstance(wait.step, HoldPlan):
+            return []
+        return [branch for step, branch in way.again if step == wait.step.key][wait.count :]
 
     def _moves(
         self, way: Way, wait: Wait, run: Run, taken: Taken, deeds: Sequence[Deed]
@@ -235,8 +252,8 @@ class Search:
         key, now = wait.step.key, run.now
         model = self.journey.steps[key]
         if isinstance(model, m.HoldUntil):
-            left = [each for each in way.again if each[0] == key][wait.count :]
-            branch = left[0][1] if left else next(iter(way.choices[key]))
+            left = self._left(way, wait)
+            branch = left[0] if left else next(iter(way.choices[key]))
             if branch == "timeout" and branch not in restarts_of(model):
                 yield from self._by_time(way, model.timeout, wait.due, run, taken, deeds)
                 return
@@ -331,7 +348,7 @@ class Search:
             return self._by_age(way, run, taken, deeds, at) if at > run.now else None
         rule = next(each for each in self.journey.exit_rules if way.end.endswith(f"exited by {each.key}"))
         for more, at in self._by_rule(rule, run, taken, deeds):
-            found = self._go_on(way, in_order((*deeds, *more)), at)
+            found = self._go_on(way, in_order((*deeds, *more)), at, taken.instance.entered_at)
             if found is not None:
                 return found
         return None
@@ -342,7 +359,8 @@ class Search:
         wishes = [wish for journey, key in waits for wish in at_step(journey, key, attrs.evolve(way, choices={}))]
         soon = run.now + self._gap(taken, run.now)
         for more in self.deeds.proposals(wishes, at, run.now, self._before(run, taken, deeds)):
-            found = self._go_on(way, in_order((*deeds, *(attrs.evolve(each, at=soon) for each in more))), at)
+            kept = (attrs.evolve(each, at=soon) for each in more)
+            found = self._go_on(way, in_order((*deeds, *kept)), at, taken.instance.entered_at)
             if found is not None:
                 return found
         return None

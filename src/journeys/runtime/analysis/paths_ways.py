@@ -177,7 +177,8 @@ def _parts(
         yield from _of_multi_branch(journey, key, step, seen | {key}, forced, restarts, stays=stays)
         return
     if stays and isinstance(step, WAITS) and key not in forced:
-        yield _Part({}, frozenset((key,)), (), True)
+        for again in _agains(key, step, restarts):
+            yield _Part({}, frozenset((key,)), again, True)
     found = branches_of(step)
     if not found:
         choice = frozenset((ON,)) if isinstance(step, WAITS) else None
