@@ -45,6 +45,8 @@ def run_paths(options: argparse.Namespace) -> int:
         found = paths(space, options.journey, bound=Bound(most=options.most))
     except KeyError as error:
         raise Failure(f"{error.args[0]} in {options.space}") from None
+    except ValueError as error:
+        raise Failure(f"{options.space}: {error}") from None
     if options.as_tests:
         print(as_tests(found, space, _place(options.space)), end="")
     elif options.json:
@@ -93,6 +95,8 @@ def run_check(options: argparse.Namespace) -> int:
         found = check(space, options.journey)
     except KeyError as error:
         raise Failure(f"{error.args[0]} in {options.space}") from None
+    except ValueError as error:
+        raise Failure(f"{options.space}: {error}") from None
     if options.json:
         print(json.dumps([each.as_dict() for each in found], indent=2, ensure_ascii=False))
     elif found:

@@ -147,7 +147,8 @@ class Paths:
 def paths(space: Space, journey: str | None = None, *, bound: Bound | None = None) -> list[Paths]:
     """The paths of the live journeys of a space (or of one of them), each with its witness.
 
-    InvalidDefinition carries the problems of the space, KeyError names the nearest journey if none has the key.
+    InvalidDefinition carries the problems of the space, KeyError names the nearest journey if none has the key, and
+    ValueError a journey with more than some hundreds of splits after one another.
     """
     if problems := validate(space):
         raise InvalidDefinition(problems)
@@ -156,8 +157,11 @@ def paths(space: Space, journey: str | None = None, *, bound: Bound | None = Non
 
 
 def explore(space: Space, plan: Plan, journey: Journey, bound: Bound) -> Paths:
-    """The paths of one journey of a valid space."""
-    return _Exploration(space, plan, journey, bound).run()
+    """The paths of one journey of a valid space; ValueError if it is too deep to be explored."""
+    try:
+        return _Exploration(space, plan, journey, bound).run()
+    except RecursionError:
+        raise ValueError(f"{journey.key} has too many steps after one another to be explored") from None
 
 
 def live_journeys(space: Space, key: str | None = None) -> list[Journey]:

@@ -26,7 +26,7 @@ from journeys.runtime.analysis.paths_needs import tests_of
 from journeys.runtime.analysis.paths_run import Deed, Run, Taken, in_order, is_now, play
 from journeys.runtime.analysis.paths_values import Demand
 from journeys.runtime.analysis.paths_ways import ON, Way, restarts_of
-from journeys.runtime.analysis.paths_wishes import Hint, at_step, from_step, hints, waited_for
+from journeys.runtime.analysis.paths_wishes import Hint, Hints, at_step, from_step, waited_for
 
 #: when she enters
 ENTERS = parse_instant("2026-01-05T09:00:00Z")
@@ -58,6 +58,7 @@ class Search:
         self.journey = journey
         self.steps = plan.journeys[journey.key, journey.version].steps
         self.deeds = Deeds(space, journey)
+        self.hints = Hints(journey, space)
         self.budget = budget
         self.played = 0
         self.user = "u1"
@@ -104,7 +105,7 @@ class Search:
     ) -> Iterator[tuple[tuple[Deed, ...], int]]:
         if entry.audience is not None:
             wishes = [(c.Audience(entry.audience), True), *wishes]
-        for hint in hints(self.journey, self.space, entry.event, way):
+        for hint in self.hints.of(entry.event, way):
             also = self._with_identifier(hint, entry, way)
             for content in self.deeds.content(entry.where, Before(before, traits), ENTERS, also):
                 enters = Deed(ENTERS, entry.event, content)
@@ -124,7 +125,7 @@ class Search:
                 if each.name == name:
                     own = each.identifier or path
                     asked += tests_of(each.where).get(own, ())
-                    asked += hints(self.journey, self.space, f"{each.event} - {name}", way)[0].get(own, ())
+                    asked += self.hints.of(f"{each.event} - {name}", way)[0].get(own, ())
         free = not asked and all(each.property != path for each in entry.where)
         return {**hint, path: [Demand("equals", IDENTIFIER)] if free else [*asked, Demand("exists")]}
 
@@ -301,7 +302,7 @@ class Search:
         alias = f"{branch.event} - {branch.name}"
         path = self._identifier(branch.identifier)
         wishes = [] if branch.restart else from_step(self.journey, branch.next, way)
-        for hint in hints(self.journey, self.space, alias, way):
+        for hint in self.hints.of(alias, way):
             also = hint if path is None else {**hint, path: [Demand("equals", taken.instance.identifier)]}
             for where in self._with_traits(branch.where, told):
                 for content in self.deeds.content(

@@ -26,16 +26,17 @@ def arcs(step: m.Step) -> list[tuple[str, str | None]]:
 def in_depth(journey: Journey) -> list[str]:
     """The steps that can be reached, each after all that lead to it."""
     done: list[str] = []
-    seen: set[str] = set()
-
-    def visit(key: str) -> None:
-        seen.add(key)
-        for _, target in arcs(journey.steps[key]):
-            if target is not None and target not in seen:
-                visit(target)
-        done.append(key)
-
-    visit(journey.start)
+    seen = {journey.start}
+    way = [(journey.start, iter(arcs(journey.steps[journey.start])))]
+    while way:
+        key, rest = way[-1]
+        target = next((to for _, to in rest if to is not None and to not in seen), None)
+        if target is None:
+            done.append(key)
+            way.pop()
+        else:
+            seen.add(target)
+            way.append((target, iter(arcs(journey.steps[target]))))
     return done[::-1]
 
 

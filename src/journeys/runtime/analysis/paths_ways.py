@@ -5,7 +5,7 @@ Each step acts at most once per instance (S8), so a way is a choice for each ste
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 
 import attrs
@@ -38,6 +38,20 @@ class Way:
 
 
 @attrs.frozen
+class Restarts:
+    """How often a hold begins again at most; with ``only`` this one does, and no other."""
+
+    most: int
+    only: str | None = None
+
+    def of(self, key: str, step: m.Step) -> list[tuple[tuple[str, str], ...]]:
+        """The restarts of a step that are looked at: none, and each branch up to so often."""
+        names = restarts_of(step) if self.only in (None, key) else []
+        some = [((key, name),) * number for number in range(1, self.most + 1) for name in names]
+        return some if self.only == key else [(), *some]
+
+
+@attrs.frozen
 class _Part:
     """A part of a way: from a step on. ``stays`` says that some token waits on at its end."""
 
@@ -48,7 +62,14 @@ class _Part:
 
     def after(self, step: str, choice: frozenset[str] | None, again: tuple[tuple[str, str], ...] = ()) -> _Part:
         choices = self.choices if choice is None else {step: choice, **self.choices}
-        return attrs.evolve(self, choices=choices, steps=self.steps | {step}, again=(*again, *self.again))
+        return _Part(choices, self.steps | {step}, (*again, *self.again), self.stays)
+
+    def behind(self, passed: Mapping[str, frozenset[str] | None]) -> _Part:
+        """The same, after steps at which there was nothing to choose."""
+        if not passed:
+            return self
+        waited = {step: choice for step, choice in passed.items() if choice is not None}
+        return _Part({**waited, **self.choices}, self.steps.union(passed), self.again, self.stays)
 
 
 def branches_of(step: m.Step) -> list[tuple[str, str | None]]:
@@ -88,13 +109,13 @@ def all_branches(journey: Journey) -> list[tuple[str, str]]:
 
 def completed_ways(journey: Journey, *, restarts: int = 1) -> Iterator[Way]:
     """Every way on which all tokens end; each hold begins again at most ``restarts`` times."""
-    for part in _parts(journey, journey.start, frozenset(), {}, restarts, stays=False):
+    for part in _parts(journey, journey.start, frozenset(), {}, Restarts(restarts), stays=False):
         yield Way(part.choices, part.steps, "completed", part.again)
 
 
 def left_ways(journey: Journey, end: str, *, most: int) -> Iterator[Way]:
     """Ways on which some token still waits when the instance ends; ``most`` ways of the graph are looked at."""
-    for part in islice(_parts(journey, journey.start, frozenset(), {}, 0, stays=True), most):
+    for part in islice(_parts(journey, journey.start, frozenset(), {}, Restarts(0), stays=True), most):
         if part.stays:
             yield Way(part.choices, part.steps, end, part.again)
 
@@ -130,17 +151,17 @@ def ways_through(journey: Journey, step: str, branch: str, *, restarts: int = 1,
     if forced is None:
         return
     if branch in restarts_of(journey.steps[step]):
-        for way in _ways_with(journey, forced, restarts, most):
+        for way in _ways_with(journey, forced, Restarts(restarts, step), most):
             if (step, branch) in way.again:
                 yield way
         return
     forced[step] = branch
-    for way in _ways_with(journey, forced, restarts, most):
+    for way in _ways_with(journey, forced, Restarts(0), most):
         if branch in way.choices.get(step, ()):
             yield way
 
 
-def _ways_with(journey: Journey, forced: Mapping[str, str], restarts: int, most: int) -> Iterator[Way]:
+def _ways_with(journey: Journey, forced: Mapping[str, str], restarts: Restarts, most: int) -> Iterator[Way]:
     for part in islice(_parts(journey, journey.start, frozenset(), forced, restarts, stays=False), most):
         yield Way(part.choices, part.steps, "completed", part.again)
     ends = ends_of(journey)
@@ -166,35 +187,48 @@ def _lead(journey: Journey, step: str) -> dict[str, str] | None:
 
 
 def _parts(
-    journey: Journey, key: str | None, seen: frozenset[str], forced: Mapping[str, str], restarts: int, *, stays: bool
+    journey: Journey,
+    key: str | None,
+    seen: frozenset[str],
+    forced: Mapping[str, str],
+    restarts: Restarts,
+    *,
+    stays: bool,
 ) -> Iterator[_Part]:
     """The parts of ways from a step on; ``stays`` asks also for those in which a token waits for good."""
-    if key is None or key in seen:
-        yield _Part({}, frozenset() if key is None else frozenset((key,)))
-        return
-    step = journey.steps[key]
+    passed: dict[str, frozenset[str] | None] = {}
+    while key is not None and key not in seen and key not in passed:
+        step = journey.steps[key]
+        if stays and isinstance(step, WAITS) and key not in forced:
+            for again in restarts.of(key, step):
+                yield _Part({}, frozenset((key,)), again, True).behind(passed)
+        if branches_of(step):
+            for part in _branching(journey, key, step, seen.union(passed), forced, restarts, stays=stays):
+                yield part.behind(passed)
+            return
+        passed[key] = frozenset((ON,)) if isinstance(step, WAITS) else None
+        key = getattr(step, "next", None)
+    yield _Part({}, frozenset() if key is None else frozenset((key,))).behind(passed)
+
+
+def _branching(
+    journey: Journey,
+    key: str,
+    step: m.Step,
+    seen: frozenset[str],
+    forced: Mapping[str, str],
+    restarts: Restarts,
+    *,
+    stays: bool,
+) -> Iterator[_Part]:
     if isinstance(step, m.MultiBranchSplit):
         yield from _of_multi_branch(journey, key, step, seen | {key}, forced, restarts, stays=stays)
         return
-    if stays and isinstance(step, WAITS) and key not in forced:
-        for again in _agains(key, step, restarts):
-            yield _Part({}, frozenset((key,)), again, True)
-    found = branches_of(step)
-    if not found:
-        choice = frozenset((ON,)) if isinstance(step, WAITS) else None
-        for rest in _parts(journey, getattr(step, "next", None), seen | {key}, forced, restarts, stays=stays):
-            yield rest.after(key, choice)
-        return
-    for again in _agains(key, step, restarts):
-        for branch, target in found:
+    for again in restarts.of(key, step):
+        for branch, target in branches_of(step):
             if forced.get(key, branch) == branch:
                 for rest in _parts(journey, target, seen | {key}, forced, restarts, stays=stays):
                     yield rest.after(key, frozenset((branch,)), again)
-
-
-def _agains(key: str, step: m.Step, restarts: int) -> list[tuple[tuple[str, str], ...]]:
-    names = restarts_of(step)
-    return [(), *(((key, name),) * number for number in range(1, restarts + 1) for name in names)]
 
 
 def _of_multi_branch(
@@ -203,17 +237,15 @@ def _of_multi_branch(
     step: m.MultiBranchSplit,
     seen: frozenset[str],
     forced: Mapping[str, str],
-    restarts: int,
+    restarts: Restarts,
     *,
     stays: bool,
 ) -> Iterator[_Part]:
     found = branches_of(step)
     if step.exclusive:
-        sets: list[Sequence[tuple[str, str | None]]] = [(each,) for each in found]
+        sets: Iterable[Sequence[tuple[str, str | None]]] = [(each,) for each in found]
     else:
-        sets = [some for size in range(1, len(found) + 1) for some in combinations(found, size)]
-    if stays and key not in forced:
-        yield _Part({}, frozenset((key,)), (), True)
+        sets = (some for size in range(1, len(found) + 1) for some in combinations(found, size))
     for some in sets:
         if key in forced and forced[key] not in {name for name, _ in some}:
             continue
@@ -229,7 +261,7 @@ def _of_several(
     targets: Sequence[str | None],
     seen: frozenset[str],
     forced: Mapping[str, str],
-    restarts: int,
+    restarts: Restarts,
     *,
     stays: bool,
 ) -> Iterator[_Part]:

@@ -13,7 +13,7 @@ from journeys.model import steps as m
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.runtime.analysis.paths_deeds import Wish
-from journeys.runtime.analysis.paths_needs import alternatives
+from journeys.runtime.analysis.paths_needs import Needs, alternatives
 from journeys.runtime.analysis.paths_values import Demand, impossible
 from journeys.runtime.analysis.paths_ways import WAITS, Way
 
@@ -76,26 +76,44 @@ def waited_for(journey: Journey, key: str, branch: str) -> Wish | None:
     return None
 
 
-def hints(journey: Journey, space: Space, alias: str, way: Way) -> list[Hint]:
-    """What the properties of an event that comes into the context as ``alias`` should be, for what comes after it."""
-    found: list[dict[str, list[Demand]]] = [{}]
-    for condition, wanted in _all_wishes(journey, way):
-        parts = alternatives(condition, wanted, space)
-        if parts is None or not any(_reads(each.atom, alias) for needs in parts for each in needs):
-            continue
+class Hints:
+    """What the properties of the events that come into the context of a journey should be, for what comes after."""
+
+    def __init__(self, journey: Journey, space: Space) -> None:
+        self.journey = journey
+        self.space = space
+        self._named = _named(journey)
+        self._alternatives: dict[tuple[int, bool], list[Needs] | None] = {}
+
+    def of(self, alias: str, way: Way) -> list[Hint]:
+        """For the event that stands there as ``alias``, on a way; several that each may do."""
+        found: list[dict[str, list[Demand]]] = [{}]
+        for condition, wanted in _all_wishes(self.journey, way):
+            options = self._options(condition, wanted, alias)
+            if options:
+                merged = [_merged(before, more) for before in found for more in options]
+                possible = [each for each in merged if not any(impossible(demands) for demands in each.values())]
+                found = possible[:HINTS] or found
+        return [_with_named(each, self._named.get(alias, {})) for each in found]
+
+    def _options(self, condition: c.Condition, wanted: bool, alias: str) -> list[dict[str, list[Demand]]]:
+        """What the alternatives of a condition ask of an event; nothing if none of them does."""
+        key = (id(condition), wanted)
+        if key not in self._alternatives:
+            self._alternatives[key] = alternatives(condition, wanted, self.space)
+        parts = self._alternatives[key]
+        if parts is None or not any(_reads(need.atom, alias) for needs in parts for need in needs):
+            return []
         options: list[dict[str, list[Demand]]] = []
         for needs in parts:
             option: dict[str, list[Demand]] = {}
             for need in needs:
                 if isinstance(need.atom, c.Context) and need.atom.event == alias and not _refers(need.atom.value):
-                    test = Demand(need.atom.op, need.atom.value, need.wanted)
-                    option.setdefault(need.atom.property, []).append(test)
+                    demand = Demand(need.atom.op, need.atom.value, need.wanted)
+                    option.setdefault(need.atom.property, []).append(demand)
             if option not in options:
                 options.append(option)
-        merged = [_merged(before, more) for before in found for more in options]
-        found = [each for each in merged if not any(impossible(tests) for tests in each.values())][:HINTS] or found
-    there = _named(journey, alias)
-    return [_with_named(each, there) for each in found]
+        return options
 
 
 def _with_named(hint: Hint, there: Hint) -> dict[str, list[Demand]]:
@@ -125,16 +143,18 @@ def _reads(atom: c.Condition, alias: str) -> bool:
     return isinstance(atom, c.Context) and atom.event == alias
 
 
-def _named(journey: Journey, alias: str) -> dict[str, list[Demand]]:
-    """Properties that the journey refers to: they should be there, and where a delay waits for one, an instant."""
-    found: dict[str, list[Demand]] = {}
+def _named(journey: Journey) -> dict[str, dict[str, list[Demand]]]:
+    """Properties that the journey refers to, by alias: they should be there, and an instant where a delay waits."""
+    found: dict[str, dict[str, list[Demand]]] = {}
     for step in journey.steps.values():
-        if isinstance(step, m.Delay) and isinstance(step.until, m.ContextTime) and step.until.context[0] == alias:
+        if isinstance(step, m.Delay) and isinstance(step.until, m.ContextTime):
             ahead = Duration(0, abs(step.until.offset.longest))
-            found[step.until.context[1]] = [Demand("after_next", ahead)]
+            alias, path = step.until.context
+            found.setdefault(alias, {})[path] = [Demand("after_next", ahead)]
     for reference in references(journey):
-        if isinstance(reference, c.ContextRef) and reference.context[0] == alias:
-            found.setdefault(reference.context[1], [Demand("exists")])
+        if isinstance(reference, c.ContextRef):
+            alias, path = reference.context
+            found.setdefault(alias, {}).setdefault(path, [Demand("exists")])
     return found
 
 
