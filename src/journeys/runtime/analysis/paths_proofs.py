@@ -75,6 +75,7 @@ class Proofs:
         self.impossible: dict[tuple[str, str], Proof] = {}
         self.unreached: dict[str, str] = {}
         self._facts: dict[str, Facts] = {}
+        self._there: dict[str, set[str]] = {}
         self._prove()
 
     def facts_at(self, step: str) -> Facts:
@@ -216,12 +217,15 @@ class Proofs:
 
     def _missing(self, key: str, needs: Iterable[Need]) -> list[Need]:
         """Of events that cannot be in the context by then: that their properties are not there."""
-        there = aliases_at(self.journey, key)
-        atoms = (each.atom for each in needs)
+        read = [each.atom for each in needs if isinstance(each.atom, c.Context)]
+        if not read:
+            return []
+        if key not in self._there:
+            self._there[key] = aliases_at(self.journey, key)
         return [
             Need(c.Context(event=atom.event, property=atom.property, op="exists"), False)
-            for atom in atoms
-            if isinstance(atom, c.Context) and atom.event not in there
+            for atom in read
+            if atom.event not in self._there[key]
         ]
 
 
