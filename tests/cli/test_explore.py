@@ -30,7 +30,7 @@ def written(folder: Path, *journeys: Any) -> str:
 def test_the_table_of_paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["paths", written(tmp_path, CART)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "cart (version 1): 3 paths",
+        "cart (version 1): 3 paths, over after 2 hours at the latest",
         "",
         "#  path                                end        calls        takes",
         "-  ----------------------------------  ---------  -----  -----------",

@@ -13,6 +13,7 @@ from journeys.model.space import Space
 from journeys.runtime.analysis.check import Finding, check
 from journeys.runtime.analysis.paths import REACHED, Bound, Path, Paths, paths
 from journeys.runtime.analysis.paths_as_tests import as_tests
+from journeys.runtime.render import describe_duration
 
 
 def add_commands(commands: Any) -> None:
@@ -63,7 +64,8 @@ def _place(path: str) -> str:
 
 
 def _told(found: Paths) -> Iterator[str]:
-    yield f"{found.journey} (version {found.version}): {counted(len(found.paths), 'path')}"
+    ends = f"over after {describe_duration(found.longest)} at the latest"
+    yield f"{found.journey} (version {found.version}): {counted(len(found.paths), 'path')}, {ends}"
     if found.paths:
         yield ""
         rows = [["#", "path", "end", "calls", "takes"]]

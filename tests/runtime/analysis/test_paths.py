@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from journeys import Evaluator, ManualClock
-from journeys._time import parse_instant
+from journeys._time import Duration, parse_instant
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition
 from journeys.model.space import Space
@@ -502,6 +502,14 @@ def test_each_branch_comes_before_all_combinations_of_branches() -> None:
     }
     told = found(space(journey({**steps, "s12": send()}, entry=on("Start", identifier="id"))), most=36)
     assert {each.answer for each in told.branches} == {REACHED}
+
+
+def test_how_long_an_instance_can_live_at_most() -> None:
+    more = branch("more", "More", restart=True)
+    steps = {"hold": hold("PT2H", more, timeout="rest", max_restarts=2), "rest": delay("P1D")}
+    assert found(space(journey(steps))).longest == Duration.of("P1DT6H")
+    assert found(space(journey(steps, max_age="P1D"))).longest == Duration.of("P1D")
+    assert found(space(journey({"wait": wait(trait("x", "exists"))}))).longest == Duration.of("P365D")
 
 
 def test_long_journeys() -> None:

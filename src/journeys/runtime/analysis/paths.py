@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from journeys._time import format_instant
+from journeys._time import Duration, format_instant
 from journeys.errors import InvalidDefinition, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
@@ -23,7 +23,7 @@ from journeys.plan.validate import validate
 from journeys.runtime.analysis.paths_proofs import Proofs
 from journeys.runtime.analysis.paths_run import Deed, Move
 from journeys.runtime.analysis.paths_search import Found, Search
-from journeys.runtime.analysis.paths_time import stays_possible
+from journeys.runtime.analysis.paths_time import longest, stays_possible
 from journeys.runtime.analysis.paths_ways import (
     Way,
     all_branches,
@@ -116,12 +116,17 @@ class BranchAnswer:
 
 @attrs.frozen(kw_only=True)
 class Paths:
-    """The paths of one journey; ``complete`` says that every way of the graph within the bound was looked at."""
+    """The paths of one journey; ``complete`` says that every way of the graph within the bound was looked at.
+
+    ``longest`` is how long an instance can be live at most: all waits at their longest, holds begun again as often as
+    they may, and no longer than ``exit_after`` and ``max_age``.
+    """
 
     journey: str
     version: int
     paths: tuple[Path, ...]
     branches: tuple[BranchAnswer, ...]
+    longest: Duration
     bound: Bound
     complete: bool
 
@@ -139,6 +144,7 @@ class Paths:
             "version": self.version,
             "paths": [each.as_dict() for each in self.paths],
             "branches": [attrs.asdict(each) for each in self.branches],
+            "longest": str(self.longest),
             "bound": attrs.asdict(self.bound),
             "complete": self.complete,
         }
@@ -195,6 +201,7 @@ class _Exploration:
             version=self.journey.version,
             paths=made,
             branches=tuple(self._answer(step, branch, made) for step, branch in all_branches(self.journey)),
+            longest=Duration(0, longest(self.journey)),
             bound=self.bound,
             complete=complete or self.proofs.entry_reason is not None,
         )

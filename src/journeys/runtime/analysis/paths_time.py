@@ -97,6 +97,15 @@ def lifetime(journey: Journey) -> int:
     return min(each.longest for each in ends)
 
 
+def longest(journey: Journey) -> int:
+    """How long an instance can be live at most, in microseconds: its waits at their longest, and its lifetime."""
+    late = latest(journey)
+    life = lifetime(journey)
+    waits = [(late[key], most_wait(journey.steps[key])) for key in in_depth(journey)]
+    known = [arrives + wait for arrives, wait in waits if arrives is not None and wait is not None]
+    return min(life, max(known)) if len(known) == len(waits) else life
+
+
 def stays_possible(journey: Journey, steps: Iterable[str]) -> bool:
     """Whether a token could still wait at one of these steps when the lifetime is over."""
     ends = [journey.max_age, *([journey.exit_after] if journey.exit_after is not None else [])]
