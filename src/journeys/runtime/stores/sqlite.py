@@ -105,9 +105,9 @@ class SQLiteStatements(Statements):
         " WHERE ids.state IS NULL AND ids.leads_to IS NULL"
     )
     link = (
-        "INSERT INTO ids (key, leads_to, live, version) VALUES (?1, ?2, 0, (SELECT floor FROM meta))"
+        "INSERT INTO ids (key, leads_to, live, version) VALUES (?, ?, 0, (SELECT floor FROM meta))"
         " ON CONFLICT (key) DO UPDATE SET leads_to = excluded.leads_to"
-        " WHERE ids.state IS NULL AND coalesce(ids.leads_to, '') = ?3"
+        " WHERE ids.state IS NULL AND coalesce(ids.leads_to, '') = ?"
     )
     collapse = "UPDATE ids SET leads_to = ? WHERE leads_to = ?"
     deliver = (
@@ -130,8 +130,8 @@ class SQLiteStatements(Statements):
     dead = "UPDATE outbox SET died = ?, error = ?, worker = NULL WHERE id = ? AND worker = ?"
     retry = "UPDATE outbox SET ready = ?, worker = NULL WHERE id = ? AND worker = ?"
     put_off = (
-        "UPDATE outbox SET ready = ?1 WHERE n IN (SELECT f.n FROM outbox h JOIN outbox f ON f.order_key = h.order_key"
-        " WHERE h.id = ?2 AND h.worker = ?3 AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n AND f.ready < ?1)"
+        "UPDATE outbox SET ready = max(ready, ?) WHERE n IN"
+        " (SELECT f.n FROM outbox h JOIN outbox f ON f.order_key = h.order_key WHERE h.id = ? AND h.worker = ? AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n)"
     )
     forget = "INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING"
 
