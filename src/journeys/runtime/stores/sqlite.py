@@ -131,7 +131,8 @@ class SQLiteStatements(Statements):
     retry = "UPDATE outbox SET ready = ?, worker = NULL WHERE id = ? AND worker = ?"
     put_off = (
         "UPDATE outbox SET ready = max(ready, ?) WHERE n IN"
-        " (SELECT f.n FROM outbox h JOIN outbox f ON f.order_key = h.order_key WHERE h.id = ? AND h.worker = ? AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n)"
+        " (SELECT f.n FROM outbox h JOIN outbox f ON f.order_key = h.order_key WHERE h.id = ? AND h.worker = ?"
+        " AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n)"
     )
     forget = "INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING"
 
