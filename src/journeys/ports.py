@@ -196,7 +196,8 @@ class TraceRow:
 class Waiting:
     """An accepted input that waits until the watermark has reached its timestamp (T8).
 
-    ``arrival`` names it: no two that wait have the same.
+    ``arrival`` names it: no two that wait have the same. ``others`` are the id keys that it names beside ``id_key``:
+    where one of them is erased, it is not kept (V6).
     """
 
     timestamp: int
@@ -204,6 +205,7 @@ class Waiting:
     arrival: int
     id_key: str
     call: str  # the call as JSON
+    others: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -226,7 +228,7 @@ class ChangeSet:
     #: the new watermark; a store never lets it go back
     watermark: int | None = None
     #: accepted inputs that wait, and those (by arrival) that no longer do (T8). Conflict if an arrival is taken by
-    #: another that waits, or if one of the applied does not wait any more
+    #: another that waits, if one of the applied does not wait any more, or if what is to wait names an erased id
     waiting: Sequence[Waiting] = ()
     applied: Sequence[int] = ()
     #: named numbers to add to: every "is counted" of the contract
@@ -249,16 +251,33 @@ class DeadLetter:
 
 @attrs.frozen(kw_only=True)
 class Settled:
-    """What became of a claimed delivery: done, to be tried again at ``retry_at``, or dead because of ``error``.
+    """What became of a claimed delivery.
 
-    One that is to be tried again puts off those that follow it in its order until then, too.
+    ``done``; ``retry``: it failed and is to be tried again at ``retry_at``, and those that follow it in its order are
+    put off until then, too; ``dead`` because of ``error``; ``back``: it was not tried, so that its attempt is not
+    counted and anybody may try it at once.
     """
 
     delivery_id: str
-    outcome: str = attrs.field(validator=attrs.validators.in_(("done", "retry", "dead")))
+    outcome: str = attrs.field(validator=attrs.validators.in_(("done", "retry", "dead", "back")))
     at: int
     retry_at: int | None = None
     error: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Backlog:
+    """What is in the outbox for one destination.
+
+    ``waiting`` are those that nobody tries at the moment, ``in_flight`` those that a worker has claimed and not settled
+    (it may be dead), ``dead`` the dead letters. ``oldest`` is the earliest instant (``Delivery.at``) of what is waiting
+    or in flight, None if nothing is.
+    """
+
+    waiting: int
+    in_flight: int
+    dead: int
+    oldest: int | None
 
 
 class Store(Protocol):
@@ -296,8 +315,11 @@ class Store(Protocol):
         """The earliest deadline of all profiles, leased ones too."""
         ...
 
-    def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
-        """Inputs that wait with a timestamp ``<= until``, in the order (timestamp, message id, arrival) (T8)."""
+    def waiting(self, until: int, limit: int, *, message_ids: Collection[str] | None = None) -> Sequence[Waiting]:
+        """Inputs that wait with a timestamp ``<= until``, in the order (timestamp, message id, arrival) (T8).
+
+        With ``message_ids`` only those that have one of them; "" is none.
+        """
         ...
 
     def walk(self, after: str | None, limit: int) -> Sequence[str]:
@@ -309,9 +331,11 @@ class Store(Protocol):
     ) -> Sequence[Delivery]:
         """Deliveries that may be tried now, leased to this worker, with their ``attempt`` counted up.
 
-        At most the first unsettled one of each order key (D4). If there are more than ``limit``, the earliest by the
-        instant from which they may be tried (0 for those that never were) and then by their commits; the answer is in
-        the order of the commits.
+        At most the first unsettled one of each order key (D4), and at most ``limit`` for each destination: what waits
+        for one must neither hold up the others nor slow down their claims. If there are more, those whose turn comes
+        first: the turn of one that was put off is the instant until which it was, that of any other its own ``at``; of
+        one turn the earlier ``at`` is first, then the earlier commit. So what is retried waits for nothing younger, and
+        what is new for no retry that comes later. The answer is in the order of the commits.
         """
         ...
 
@@ -319,8 +343,15 @@ class Store(Protocol):
         """Ends or puts off claimed deliveries. One whose lease has passed to another worker is left alone."""
         ...
 
-    def next_delivery(self) -> int | None:
-        """The earliest instant at which a delivery may be tried, 0 if at once; for a leased one its lease's end."""
+    def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
+        """The earliest instant at which a delivery may be tried, 0 if at once; for a leased one its lease's end.
+
+        With ``destinations`` only what is for them counts.
+        """
+        ...
+
+    def backlog(self) -> Mapping[str, Backlog]:
+        """What is in the outbox, for each destination that has something there. It may take as long as ``figures``."""
         ...
 
     def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
@@ -404,13 +435,16 @@ class AsyncStore(Protocol):
     async def commit(self, changes: ChangeSet) -> None: ...
     async def claim_due(self, until: int, limit: int, *, worker: str, now: int, lease: int) -> Sequence[str]: ...
     async def next_due(self) -> int | None: ...
-    async def waiting(self, until: int, limit: int) -> Sequence[Waiting]: ...
+    async def waiting(
+        self, until: int, limit: int, *, message_ids: Collection[str] | None = None
+    ) -> Sequence[Waiting]: ...
     async def walk(self, after: str | None, limit: int) -> Sequence[str]: ...
     async def claim_deliveries(
         self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None = None
     ) -> Sequence[Delivery]: ...
     async def settle(self, outcomes: Iterable[Settled], *, worker: str) -> None: ...
-    async def next_delivery(self) -> int | None: ...
+    async def next_delivery(self, destinations: Collection[str] | None = None) -> int | None: ...
+    async def backlog(self) -> Mapping[str, Backlog]: ...
     async def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]: ...
     async def resend(self, delivery_ids: Collection[str]) -> int: ...
     def trace(

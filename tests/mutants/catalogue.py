@@ -520,8 +520,8 @@ MUTANTS = [
         "memory: the second of an order goes too",
         "D4",
         OUTBOX,
-        "return order is None or order[0] is entry",
-        "return True",
+        "        if order is None or order[0] is entry:\n            self._queue_of(entry).enter(entry)",
+        "        self._queue_of(entry).enter(entry)",
         area="stores",
     ),
     Mutant(

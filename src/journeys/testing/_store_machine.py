@@ -76,7 +76,14 @@ changes = st.fixed_dictionaries(
         "read_watermark": st.sampled_from(("present",) * 4 + ("past",)),
         "watermark": INSTANTS,
         "waiting": st.lists(
-            st.tuples(INSTANTS, st.sampled_from(("", "m1", "m2")), st.integers(1, 9), st.sampled_from(KEYS)), max_size=2
+            st.tuples(
+                INSTANTS,
+                st.sampled_from(("", "m1", "m2")),
+                st.integers(1, 9),
+                st.sampled_from(KEYS),
+                st.sampled_from(((), (), ("a:1",), ("u:é", "a:\U0001f600"))),
+            ),
+            max_size=2,
         ),
         "applied": st.lists(st.integers(1, 9), max_size=2, unique=True),
         "counters": st.dictionaries(st.sampled_from(("late", "x_1", "x%1")), st.integers(0, 5)),
@@ -163,8 +170,10 @@ class StoreMachine(RuleBasedStateMachine):
         mark = {"present": self.model.mark, "past": self.model.mark - 1, None: None}
         fields["read_watermark"] = mark[drawn.get("read_watermark")]
         fields["waiting"] = [
-            Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}")
-            for timestamp, message_id, arrival, id_key in drawn.get("waiting", ())
+            Waiting(
+                timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}", others=others
+            )
+            for timestamp, message_id, arrival, id_key, others in drawn.get("waiting", ())
         ]
         return ChangeSet(**fields)
 
@@ -220,7 +229,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Outcomes of deliveries, whoever claimed them."""
         ids = [each.delivery.id for each in self.model.sendings]
         outcome = st.tuples(
-            st.sampled_from([*ids, "unknown"]), st.sampled_from(("done", "retry", "dead")), st.integers(0, 5)
+            st.sampled_from([*ids, "unknown"]), st.sampled_from(("done", "retry", "dead", "back")), st.integers(0, 5)
         )
         drawn = data.draw(st.lists(outcome, max_size=3, unique_by=lambda each: each[0]))
         outcomes = [
@@ -288,7 +297,11 @@ class StoreMachine(RuleBasedStateMachine):
         assert store.next_due() == min(dues, default=None)
         assert list(store.waiting(10, 99)) == model.waiting(10)
         assert list(store.waiting(99, 1)) == model.waiting(99)[:1]
+        assert list(store.waiting(99, 99, message_ids=["m1", ""])) == model.waiting(99, ["m1", ""])
         assert store.next_delivery() == model.next_delivery()
+        assert store.next_delivery(["ads", "ads", "none"]) == model.next_delivery(["ads"])
+        assert store.next_delivery([]) is None
+        assert dict(store.backlog()) == model.backlog()
         assert list(store.dead_letters()) == model.dead_letters()
         assert dict(store.counters()) == model.counted
         assert {tuple(key): number for *key, number in store.tallies()} == model.tallied

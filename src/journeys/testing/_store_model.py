@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from journeys.errors import Conflict
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Settled, StateChange, TraceRecord, Waiting
+from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Settled, StateChange, TraceRecord, Waiting
 
 
 @attrs.define
@@ -84,6 +84,8 @@ class StoreModel:
         for waiting in changes.waiting:
             if any(each.arrival == waiting.arrival for each in self.inputs):
                 raise Conflict("arrival")
+            if self.erased.intersection((waiting.id_key, *waiting.others)):
+                raise Conflict("erased")
             self.inputs.append(waiting)
         self._link(changes.links)
         self.sendings += [_Sending(delivery) for delivery in changes.deliveries]
@@ -140,19 +142,25 @@ class StoreModel:
         key = sending.delivery.order_key
         return not key or all(each.delivery.order_key != key or each.died is not None for each in before)
 
-    def _may_be_tried(self) -> list[_Sending]:
-        first = [each for each in self.sendings if each.died is None and self._is_first(each)]
-        return sorted(first, key=lambda each: each.ready)
+    def _may_be_tried(self, destinations: Collection[str] | None) -> list[_Sending]:
+        first = [
+            each
+            for each in self.sendings
+            if each.died is None
+            and self._is_first(each)
+            and (destinations is None or each.delivery.destination in destinations)
+        ]
+        return sorted(first, key=lambda each: (each.ready or each.delivery.at, each.delivery.at))
 
     def claim_deliveries(
         self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None = None
     ) -> list[Delivery]:
         """``Store.claim_deliveries``"""
-        claimed = [
-            each
-            for each in self._may_be_tried()
-            if each.ready <= now and (destinations is None or each.delivery.destination in destinations)
-        ][:limit]
+        ready = [each for each in self._may_be_tried(destinations) if each.ready <= now]
+        claimed: list[_Sending] = []
+        for each in ready:
+            if sum(other.delivery.destination == each.delivery.destination for other in claimed) < limit:
+                claimed.append(each)
         for each in claimed:
             each.tries += 1
             each.ready, each.worker = now + lease, worker
@@ -171,15 +179,32 @@ class StoreModel:
             self.sendings.remove(sending)
         elif outcome.outcome == "dead":
             sending.died, sending.error = outcome.at, outcome.error
+        elif outcome.outcome == "back":
+            sending.tries -= 1
+            sending.ready = 0
         else:
             sending.ready = outcome.at if outcome.retry_at is None else outcome.retry_at
             for each in self.sendings[self.sendings.index(sending) :]:
                 if each.died is None and each.delivery.order_key == sending.delivery.order_key != "":
                     each.ready = max(each.ready, sending.ready)
 
-    def next_delivery(self) -> int | None:
+    def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
         """``Store.next_delivery``"""
-        return min((each.ready for each in self._may_be_tried()), default=None)
+        return min((each.ready for each in self._may_be_tried(destinations)), default=None)
+
+    def backlog(self) -> dict[str, Backlog]:
+        """``Store.backlog``"""
+        found = {}
+        for name in sorted({each.delivery.destination for each in self.sendings}):
+            all_ = [each for each in self.sendings if each.delivery.destination == name]
+            alive = [each for each in all_ if each.died is None]
+            found[name] = Backlog(
+                waiting=sum(each.worker is None for each in alive),
+                in_flight=sum(each.worker is not None for each in alive),
+                dead=len(all_) - len(alive),
+                oldest=min((each.delivery.at for each in alive), default=None),
+            )
+        return found
 
     def dead_letters(self) -> list[DeadLetter]:
         """``Store.dead_letters``, all of them."""
@@ -199,9 +224,13 @@ class StoreModel:
 
     # reading
 
-    def waiting(self, until: int) -> list[Waiting]:
+    def waiting(self, until: int, message_ids: Collection[str] | None = None) -> list[Waiting]:
         """``Store.waiting``, all of them."""
-        found = [each for each in self.inputs if each.timestamp <= until]
+        found = [
+            each
+            for each in self.inputs
+            if each.timestamp <= until and (message_ids is None or (each.message_id and each.message_id in message_ids))
+        ]
         return sorted(found, key=lambda each: (each.timestamp, each.message_id, each.arrival))
 
     def trace(self, profile: str | None = None, journey: str | None = None, instance: str | None = None) -> list[str]:
@@ -235,7 +264,7 @@ class StoreModel:
         self.profiles.pop(end, None)
         self.links = {key: target for key, target in self.links.items() if key not in keys}
         self.sendings = [each for each in self.sendings if not _is_of(each.delivery, keys, shown_ids)]
-        self.inputs = [each for each in self.inputs if each.id_key not in keys]
+        self.inputs = [each for each in self.inputs if not keys.intersection((each.id_key, *each.others))]
         self.records = [
             row for row in self.records if not (row.key in keys or (not row.key and row.profile in shown_ids))
         ]

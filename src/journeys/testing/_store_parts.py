@@ -35,9 +35,11 @@ def record(seq: int, at: int = 0, key: str = "u:1", **fields: Any) -> TraceRow:
     return TraceRow(at=at, profile=key[2:], key=key, seq=seq, **(given | fields))
 
 
-def waiting(arrival: int, timestamp: int = 0, message_id: str = "", id_key: str = "u:1") -> Waiting:
+def waiting(
+    arrival: int, timestamp: int = 0, message_id: str = "", id_key: str = "u:1", others: tuple[str, ...] = ()
+) -> Waiting:
     """An input that waits."""
-    return Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}")
+    return Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}", others=others)
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

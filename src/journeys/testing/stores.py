@@ -24,6 +24,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from journeys.errors import Conflict
 from journeys.ports import ChangeSet, Loaded, Settled, Store
+from journeys.testing._store_deliveries import DeliveryConformance
 from journeys.testing._store_machine import StoreMachine
 from journeys.testing._store_parts import (
     conflicts,
@@ -41,7 +42,7 @@ __all__ = ["StoreConformance"]
 WORKERS = 4
 
 
-class StoreConformance:
+class StoreConformance(DeliveryConformance):
     """The tests. A subclass says how to make a store, and how to open one again.
 
     ``examples`` random sequences of ``steps`` calls are compared with a model; a slow store may lower them, a nightly
@@ -100,6 +101,7 @@ class StoreConformance:
         assert store.load([]).profiles == {}
         assert store.next_due() is None
         assert store.next_delivery() is None
+        assert store.backlog() == {}
         assert list(store.trace()) == []
         assert store.claim_deliveries(0, 9, worker="w", lease=1) == []
         store.commit(ChangeSet())
@@ -253,6 +255,17 @@ class StoreConformance:
         store.commit(ChangeSet(states=[state(key) for key in keys]))
         assert store.load(keys[1:]).profiles.keys() == set(keys[1:])
         assert [store.walk(after, 1) for after in (None, *keys)] == [[keys[0]], [keys[1]], [keys[2]], []]
+
+    def test_waiting_inputs_are_found_by_their_message(self, store: Store) -> None:
+        """Whatever else waits (T8)."""
+        some = [waiting(n, n % 7, f"m{n % 50}" if n % 3 else "") for n in range(300)]
+        store.commit(ChangeSet(waiting=some))
+        some.sort(key=lambda each: (each.timestamp, each.message_id, each.arrival))
+        asked = ["m7", "m49", "m8", "unknown", ""]
+        found = [each for each in some if each.message_id in asked[:3]]
+        assert list(store.waiting(99, 999, message_ids=asked)) == found
+        assert list(store.waiting(3, 4, message_ids=asked)) == [each for each in found if each.timestamp <= 3][:4]
+        assert store.waiting(99, 9, message_ids=[]) == []
 
     def test_texts_are_ordered_by_code_point(self, store: Store) -> None:
         """Whatever the locale of the database."""
@@ -422,111 +435,6 @@ class StoreConformance:
         assert claim(worker="third", now=120) == ["u:1"]
         assert store.claim_due(4, 9, worker="third", now=200, lease=10) == []
 
-    # deliveries (D)
-
-    def test_a_delivery_keeps_every_field(self, store: Store) -> None:
-        """The same bytes on every try (D3)."""
-        full = delivery(
-            1,
-            call="mapped",
-            body=bytes(range(256)),
-            at=1 << 50,
-            anonymous_id="a",
-            journey="cart",
-            version=7,
-            instance="i",
-            step="nudge",
-            source="vip",
-            order_key="i mail",
-        )
-        store.commit(ChangeSet(deliveries=[full, delivery(2, user_id=None)]))
-        assert store.claim_deliveries(0, 9, worker="w", lease=1) == [full, delivery(2, user_id=None)]
-
-    def test_deliveries_are_claimed_by_one_worker_and_in_order(self, store: Store) -> None:
-        """What reaches a destination under one order key is in the order of the commits, whoever sends it (D4)."""
-        count = 60
-        keys = [f"key {n % 5}" for n in range(count)]
-        for start in range(0, count, 6):
-            store.commit(ChangeSet(deliveries=[delivery(n, order_key=keys[n]) for n in range(start, start + 6)]))
-        sent: list[int] = []
-        lock = threading.Lock()
-
-        def work(worker: str) -> None:
-            for turn in range(10_000):
-                claimed = store.claim_deliveries(turn, 3, worker=worker, lease=1 << 40)
-                if not claimed and store.next_delivery() is None:
-                    return
-                for each in claimed:
-                    retried = each.attempt == 1 and int(each.id[1:]) % 7 == 0
-                    if not retried:
-                        with lock:
-                            sent.append(int(each.id[1:]))
-                    outcome = Settled(delivery_id=each.id, outcome="retry" if retried else "done", at=0, retry_at=0)
-                    store.settle([outcome], worker=worker)
-
-        together(*(partial(work, name) for name in "abcd"))
-        assert sorted(sent) == list(range(count))
-        for key in set(keys):
-            mine = [n for n in sent if keys[n] == key]
-            assert mine == sorted(mine)
-
-    def test_what_waits_for_a_retry_blocks_its_order_and_a_dead_letter_does_not(self, store: Store) -> None:
-        """The next starts when the one before has succeeded or was given up (D4)."""
-        store.commit(ChangeSet(deliveries=[delivery(n, order_key="one") for n in (1, 2)] + [delivery(3)]))
-
-        def claim(now: int) -> list[str]:
-            return [each.id for each in store.claim_deliveries(now, 9, worker="w", lease=5)]
-
-        assert claim(0) == ["d000001", "d000003"]
-        store.settle([Settled(delivery_id="d000001", outcome="retry", at=0, retry_at=50)], worker="w")
-        assert claim(1) == []
-        assert store.next_delivery() == 5  # the lease of the third
-        store.settle([Settled(delivery_id="d000003", outcome="done", at=0)], worker="w")
-        assert store.next_delivery() == 50
-        assert claim(49) == []
-        assert claim(50) == ["d000001"]
-        store.settle([Settled(delivery_id="d000001", outcome="dead", at=51, error="no\0 \ud800!")], worker="w")
-        assert claim(51) == ["d000002"]
-        (letter,) = store.dead_letters()
-        assert (letter.delivery.attempt, letter.at) == (2, 51)
-        assert letter.error.startswith("no") and letter.error.endswith("!")
-
-    def test_what_follows_a_retry_is_put_off_with_it(self, store: Store) -> None:
-        """So that a destination that is down costs nothing until then; afterwards it comes after what is new."""
-        store.commit(ChangeSet(deliveries=[delivery(n, order_key="one") for n in (1, 2)]))
-        store.claim_deliveries(0, 9, worker="w", lease=5)
-        store.settle([Settled(delivery_id="d000001", outcome="retry", at=0, retry_at=50)], worker="w")
-        store.commit(ChangeSet(deliveries=[delivery(3)]))
-        store.claim_deliveries(50, 9, worker="w", lease=5)
-        store.settle([Settled(delivery_id=f"d{n:06}", outcome="done", at=50) for n in (1, 3)], worker="w")
-        assert store.next_delivery() == 50
-        store.commit(ChangeSet(deliveries=[delivery(4)]))
-        assert [each.id for each in store.claim_deliveries(50, 1, worker="w", lease=5)] == ["d000004"]
-
-    def test_a_lease_that_passed_on_is_left_alone(self, store: Store) -> None:
-        """A worker that comes back late settles nothing of another's."""
-        store.commit(ChangeSet(deliveries=[delivery(1)]))
-        assert store.claim_deliveries(0, 1, worker="late", lease=10)
-        assert store.claim_deliveries(9, 1, worker="other", lease=10) == []
-        (again,) = store.claim_deliveries(10, 1, worker="other", lease=10)
-        assert again.attempt == 2
-        store.settle([Settled(delivery_id="d000001", outcome="done", at=11)], worker="late")
-        assert store.figures()["outbox"] == 1
-        store.settle([Settled(delivery_id="d000001", outcome="done", at=11)], worker="other")
-        assert store.next_delivery() is None
-
-    def test_dead_letters_are_listed_page_by_page_and_sent_again(self, store: Store) -> None:
-        """With the same id and bytes, and with tries from 1."""
-        store.commit(ChangeSet(deliveries=[delivery(n, body=b"%d" % n) for n in range(5)]))
-        claimed = store.claim_deliveries(0, 9, worker="w", lease=9)
-        store.settle([Settled(delivery_id=d.id, outcome="dead", at=1, error="gone") for d in claimed], worker="w")
-        first = store.dead_letters(limit=2)
-        rest = store.dead_letters(first[-1].delivery.id)
-        assert [letter.delivery for letter in (*first, *rest)] == list(claimed)
-        assert store.resend(["d000003", "d000001", "d000001", "unknown"]) == 2
-        assert store.claim_deliveries(0, 9, worker="v", lease=9) == [claimed[1], claimed[3]]
-        assert store.figures()["dead"] == 3
-
     # the trace
 
     def test_a_long_trace_comes_in_order(self, store: Store) -> None:
@@ -581,6 +489,20 @@ class StoreConformance:
         assert len(store.claim_deliveries(0, 9, worker="w", lease=9)) == 1
         store.erase("u:1", shown_ids=["1"])
         assert [each.id for each in store.claim_deliveries(1, 9, worker="w", lease=1)] == ["d000002"]
+
+    def test_an_input_that_names_an_erased_id_does_not_wait(self, store: Store) -> None:
+        """Neither one that waited before, nor one whose worker did not know yet."""
+        waits = [waiting(1, id_key="u:2", others=("a:1",)), waiting(2, id_key="u:2", others=("a:2", "u:3"))]
+        store.commit(ChangeSet(states=[state("a:1")], waiting=waits))
+        store.erase("a:1", shown_ids=["1"])
+        assert [each.arrival for each in store.waiting(9, 9)] == [2]
+        for late in (waiting(3, id_key="a:1"), waiting(3, id_key="u:2", others=("u:1", "a:1"))):
+            with pytest.raises(Conflict):
+                store.commit(ChangeSet(waiting=[late], counters={"n": 1}))
+        assert store.counters() == {}
+        assert store.waiting(9, 9) == waits[1:]
+        store.lift("a:1")
+        store.commit(ChangeSet(waiting=[waiting(3, id_key="a:1")]))
 
     # durability
 

@@ -38,8 +38,8 @@ class AsyncStore:
         await anyio.sleep(0)
         self._store.settle(outcomes, worker=worker)
 
-    async def next_delivery(self):
-        return self._store.next_delivery()
+    async def next_delivery(self, destinations):
+        return self._store.next_delivery(destinations)
 
     async def dead_letters(self, after=None, limit=100):
         return self._store.dead_letters(after, limit)

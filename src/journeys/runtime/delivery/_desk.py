@@ -21,7 +21,6 @@ from journeys.runtime.delivery._told import told
 from journeys.runtime.delivery.policy import DestinationPolicy
 from journeys.runtime.delivery.report import Delivered
 
-NEXT_DELIVERY = Ask("next_delivery")
 WAIT_FOR_RESULTS = Wait(None)
 #: outcomes are settled together, but no more than this many and not later than this
 _OUTCOMES, _OUTCOME_AGE = 100, SECOND
@@ -45,7 +44,6 @@ class Desk:
         poll: int,
         random: Random,
         awaits: bool,
-        counts_backlog: bool,
     ) -> None:
         self.destinations = destinations
         self.lanes: dict[str, Lane] = {}
@@ -56,7 +54,6 @@ class Desk:
         self._poll = poll
         self._random = random
         self._awaits = awaits
-        self._counts_backlog = counts_backlog
         self._turn: deque[Lane] = deque()
         self._names: tuple[str, ...] = ()
         self._under_way = 0
@@ -118,9 +115,8 @@ class Desk:
             try:
                 while True:
                     if not self._held:
-                        due: int | None = yield NEXT_DELIVERY
+                        due: int | None = yield self._next_delivery()
                         if due is None or due > self.now():
-                            left: int | None = 0
                             break
                     yield from self._fill(slots)
                     if self._under_way:
@@ -129,13 +125,13 @@ class Desk:
                     elif self._outcomes:
                         yield from self._settle()
                     else:
-                        left, due = yield from self._rest()
+                        due = yield from self._rest()
                         break
             finally:
                 if self._held:
                     yield from self._finish()
             new = {name: count - before[name] for name, count in self._counts.items()}
-            return Delivered(**new, left_alone=left, next_try=due)
+            return Delivered(**new, next_try=due)
         finally:
             self._fixed = None
 
@@ -146,14 +142,14 @@ class Desk:
             while not stopping():
                 due: int | None = 0
                 if not self._held:
-                    due = yield NEXT_DELIVERY  # it only reads, so that an idle worker does not write
+                    due = yield self._next_delivery()  # it only reads, so that an idle worker does not write
                 if due is not None and due <= self.now():
                     yield from self._fill(slots)
                     if self._outcomes and not self._under_way:
                         yield from self._settle()
                         continue
                     if 0 < self._under_way < slots:
-                        due = yield NEXT_DELIVERY
+                        due = yield self._next_delivery()
                 waited: Waited = yield Wait(self._next_look(due))
                 if waited.woken or not waited.results:
                     self._forget_dry()
@@ -207,16 +203,15 @@ class Desk:
             {"worker": self.worker, "lease": self._lease, "destinations": [each.name for each in lanes]},
         )
         now = self.now()
-        if len(found) < limit:
-            for each in lanes:
-                each.dry_until = now + self._poll
         # Where a call outlived its lease, its delivery comes a second time while the first is under way: not beside it.
-        fresh = [delivery for delivery in found if delivery.id not in self._held]
-        self._held.update(delivery.id for delivery in fresh)
         for each in lanes:
-            its = fresh if len(lanes) == 1 else [found for found in fresh if found.destination == each.name]
-            if its:
-                each.claimed(its, now, self.destinations.get(each.name), is_full=len(found) >= limit)
+            its = found if len(lanes) == 1 else [delivery for delivery in found if delivery.destination == each.name]
+            if len(its) < limit:
+                each.dry_until = now + self._poll
+            fresh = [delivery for delivery in its if delivery.id not in self._held]
+            self._held.update(delivery.id for delivery in fresh)
+            if fresh:
+                each.claimed(fresh, now, self.destinations.get(each.name), is_full=len(its) >= limit)
 
     # what became of it
 
@@ -298,8 +293,7 @@ class Desk:
         now = self.now()
         while lane.queue:
             for delivery in lane.queue.popleft().deliveries:
-                # The store has counted an attempt for it, and the port has no way to take that back.
-                self._note(lane, Settled(delivery_id=delivery.id, outcome="retry", at=now, retry_at=now))
+                self._note(lane, Settled(delivery_id=delivery.id, outcome="back", at=now))
         lane.be_careful()
 
     def _note(self, lane: Lane, outcome: Settled) -> None:
@@ -328,19 +322,20 @@ class Desk:
             times.append(due)
         return min(now + self._poll, *times, MAX)
 
-    def _rest(self) -> Steps[tuple[int | None, int | None]]:
-        """What a drain leaves alone, and when there may be something to do for the next one."""
+    def _next_delivery(self) -> Ask:
+        """When something may be tried for a destination that is here."""
+        self.look()
+        return Ask("next_delivery", (self._names,))
+
+    def _rest(self) -> Steps[int | None]:
+        """When there may be something to do for the next drain."""
         now = self.now()
-        due: int | None = yield NEXT_DELIVERY
+        due: int | None = yield self._next_delivery()
         if due is None or due > now:
-            return 0, due
-        # What is overdue is behind a closed gate, leased to another worker, or for a destination that is not here.
-        left: int | None = None
-        if self._counts_backlog:
-            backlog: Mapping[str, int] = yield Ask("backlog")
-            left = sum(count for name, count in backlog.items() if name not in self.destinations)
+            return due
+        # What is overdue is behind a closed gate, or another worker has taken it at this moment.
         times = [at for lane in self._turn if (at := lane.next_try(now)) is not None]
-        return left, min(times, default=None)
+        return min(times, default=None)
 
     def _forget_dry(self) -> None:
         for lane in self.lanes.values():

@@ -57,7 +57,6 @@ class Office(Generic[S, D]):
             poll=positive(poll).micros,
             random=random if random is not None else Random(),
             awaits=self._awaits,
-            counts_backlog=hasattr(store, "backlog"),
         )
         self._results: deque[Result] = deque()
         #: what is handed over past the outbox, and what became of the one that was not taken

@@ -9,16 +9,14 @@ import attrs
 class Delivered:
     """What one ``drain`` did.
 
-    ``retried`` counts tries that failed and will be repeated, ``dead`` what was given up (D2). ``left_alone`` is how
-    many deliveries wait for destinations that are not here: 0 if none of them may be tried now, None if the store
-    cannot count them. ``next_try`` is when another ``drain`` may have something to do, None if nothing is to be
-    expected.
+    ``retried`` counts tries that failed and will be repeated, ``dead`` what was given up (D2). ``next_try`` is when
+    another ``drain`` may have something to do, None if nothing is to be expected. What waits for destinations that are
+    not here is left alone, and not counted: ``Store.backlog`` knows it.
     """
 
     delivered: int = 0
     retried: int = 0
     dead: int = 0
-    left_alone: int | None = 0
     next_try: int | None = None
 
     def __add__(self, later: Delivered) -> Delivered:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from journeys.errors import Conflict, NewerState
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, Stored, Waiting
+from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Loaded, Settled, Stored, Waiting
 from journeys.runtime.stores._identity import followed, keyed_hash
 from journeys.runtime.stores._statements import (
     DELIVERY,
@@ -26,8 +27,6 @@ from journeys.runtime.stores._statements import (
 #: records that are read at a time
 PAGE = 1000
 FIGURES = ("profiles", "live", "due", "outbox", "dead", "records", "waiting")
-
-_wait_row = attrgetter("arrival", "timestamp", "message_id", "id_key", "call")
 
 
 def as_unit(begin: str, steps: Steps[T]) -> Steps[T]:
@@ -119,19 +118,28 @@ class Operations:
         rest = [*self._rest(changes)]
         if moves:
             rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
-        before: list[Statement] = [*sql.fence(exclusive=moves), Ask(sql.meta), *made]
-        locked: list[Statement] = [*before, *sql.lock_ids(changes)]
+        fence = sql.fence(exclusive=moves)
+        read: list[Statement] = [*fence, Ask(sql.meta), *self._erased_among(changes.waiting)]
+        locked: list[Statement] = [*read, *made, *sql.lock_ids(changes)]
         answers = yield [*locked, *checked, *(() if changes.links else rest)]
-        [(schema, watermark, _)] = answers[len(before) - len(made) - 1]
+        [(schema, watermark, _)], *erased = answers[len(fence) : len(read)]
         self._check_schema(schema)
         if changes.read_watermark is not None and watermark > changes.read_watermark:
             raise Conflict("the watermark has moved")
-        counts = [*answers[len(before) - len(made) : len(before)], *answers[len(locked) : len(locked) + len(checked)]]
+        if any(erased):
+            raise Conflict("an id was erased before its input could wait")
+        counts = [*answers[len(read) : len(read) + len(made)], *answers[len(locked) : len(locked) + len(checked)]]
         _expect(expected, counts)
         if changes.links:
             yield from self._link(changes.links)
             if rest:
                 yield rest
+
+    def _erased_among(self, waiting: Sequence[Waiting]) -> Sequence[Ask]:
+        """Which of the ids that inputs name are erased: nothing may wait that names one of them (V6)."""
+        named = {id_key for each in waiting for id_key in (each.id_key, *each.others)}
+        hashes = [keyed_hash(self.secret, id_key) for id_key in sorted(named)]
+        return [Ask(self.sql.erased, (self.sql.listed(hashes),))] if hashes else []
 
     def _checked(self, changes: ChangeSet) -> tuple[Sequence[Bulk], Sequence[Bulk], int]:
         """What makes rows, what changes rows, and how many they touch if all is as the worker has seen it."""
@@ -212,12 +220,26 @@ class Operations:
         (rows,) = yield [self.sql.walk(after or "", limit)]
         return [key for (key,) in rows]
 
-    def waiting(self, until: int, limit: int) -> Steps[Sequence[Waiting]]:
+    def waiting(
+        self, until: int, limit: int, *, message_ids: Collection[str] | None = None
+    ) -> Steps[Sequence[Waiting]]:
         """``Store.waiting``"""
-        (rows,) = yield [Ask(self.sql.waiting, (until, limit))]
+        sql = self.sql
+        if message_ids is None:
+            ask = Ask(sql.waiting, (until, limit))
+        else:
+            ask = Ask(sql.waiting_of, (until, sql.listed(message_ids), limit))
+        (rows,) = yield [ask]
         return [
-            Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call=call)
-            for timestamp, message_id, arrival, id_key, call in rows
+            Waiting(
+                timestamp=timestamp,
+                message_id=message_id,
+                arrival=arrival,
+                id_key=id_key,
+                call=call,
+                others=tuple(json.loads(others)),
+            )
+            for timestamp, message_id, arrival, id_key, call, others in rows
         ]
 
     # deliveries
@@ -228,9 +250,10 @@ class Operations:
         """``Store.claim_deliveries``"""
         sql = self.sql
         if destinations is None:
-            claim = Ask(sql.claim, (now, limit, now + lease, worker))
+            claim = Ask(sql.claim, (limit, now, limit, limit, now + lease, worker))
         else:
-            claim = Ask(sql.claim_for, (now, sql.listed(destinations), limit, now + lease, worker))
+            names = sql.listed(sorted({*destinations}))
+            claim = Ask(sql.claim_for, (names, limit, now, limit, limit, now + lease, worker))
         (rows,) = yield [claim]
         return [_delivery(row) for _, *row in sorted(rows)]
 
@@ -240,28 +263,45 @@ class Operations:
         done: list[tuple[Any, ...]] = []
         dead: list[tuple[Any, ...]] = []
         retry: list[tuple[Any, ...]] = []
+        back: list[tuple[Any, ...]] = []
         for each in sorted(outcomes, key=_delivery_id_of):
             if each.outcome == "done":
                 done.append((each.delivery_id, worker))
             elif each.outcome == "dead":
                 dead.append((each.at, _storable(each.error), each.delivery_id, worker))
+            elif each.outcome == "back":
+                back.append((each.delivery_id, worker))
             else:
                 ready = each.at if each.retry_at is None else each.retry_at
                 retry.append((ready, each.delivery_id, worker))
-        ids = sorted(row[-2] for rows in (done, dead, retry) for row in rows)
+        ids = sorted(row[-2] for rows in (done, dead, retry, back) for row in rows)
         bulks = (
             Bulk(sql.put_off, retry),
             Bulk(sql.retry, retry),
+            Bulk(sql.back, back),
             Bulk(sql.dead, dead),
             Bulk(sql.done, done),
         )
         if ids:
             yield [*sql.lock_outbox(ids, worker), *(bulk for bulk in bulks if bulk.rows)]
 
-    def next_delivery(self) -> Steps[int | None]:
+    def next_delivery(self, destinations: Collection[str] | None = None) -> Steps[int | None]:
         """``Store.next_delivery``"""
-        (rows,) = yield [Ask(self.sql.next_delivery)]
-        return rows[0][0] if rows else None
+        sql = self.sql
+        if destinations is None:
+            ask = Ask(sql.next_delivery)
+        else:
+            ask = Ask(sql.next_delivery_for, (sql.listed(sorted({*destinations})),))
+        (rows,) = yield [ask]
+        return min((ready for (ready,) in rows if ready is not None), default=None)
+
+    def backlog(self) -> Steps[Mapping[str, Backlog]]:
+        """``Store.backlog``"""
+        (rows,) = yield [Ask(self.sql.backlog)]
+        return {
+            name: Backlog(waiting=waiting, in_flight=in_flight, dead=dead, oldest=oldest)
+            for name, waiting, in_flight, dead, oldest in rows
+        }
 
     def dead_letters(self, after: str | None = None, limit: int = 100) -> Steps[Sequence[DeadLetter]]:
         """``Store.dead_letters``"""
@@ -337,7 +377,7 @@ class Operations:
         yield [
             Tell(sql.erase_ids, (all_keys,)),
             Tell(sql.erase_outbox, (all_keys, shown)),
-            Tell(sql.erase_waiting, (all_keys,)),
+            Tell(sql.erase_waiting, (all_keys, all_keys)),
             *(Tell(each, (ids, all_keys, shown)) for each in sql.erase_trace),
             Bulk(sql.forget, [(keyed_hash(self.secret, key),) for key in sorted(keys)]),
             # a profile that is made again starts above every version that was erased: who slept meanwhile cannot write
@@ -356,6 +396,10 @@ class Operations:
             return 0
         *_, count = yield [Tell(each, (trace_before, limit)) for each in self.sql.prune]
         return count  # type: ignore[no-any-return]
+
+
+def _wait_row(each: Waiting) -> tuple[Any, ...]:
+    return each.arrival, each.timestamp, each.message_id, each.id_key, each.call, json.dumps(each.others)
 
 
 _key_of = attrgetter("key")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import bisect
 import heapq
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 import attrs
 
-from journeys.ports import DeadLetter, Delivery, Settled
+from journeys.ports import Backlog, DeadLetter, Delivery, Settled
 
 _number = attrgetter("n")
 
@@ -24,6 +24,68 @@ class _Entry:
     worker: str | None = None
     died: int | None = None
     error: str = ""
+    #: which of its places in a queue is the one that counts; the others are left behind
+    place: int = 0
+    is_queued: bool = False
+
+    @property
+    def turn(self) -> tuple[int, int, int]:
+        """Its place among those that may be tried."""
+        at = self.delivery.at
+        return (self.ready or at, at, self.n)
+
+
+class _Queue:
+    """What is first in its order, for one destination: in the order in which it is tried."""
+
+    def __init__(self) -> None:
+        #: what may be tried at once, and what was put off or is leased: (turn, place, entry)
+        self._at_once: list[tuple[tuple[int, int, int], int, _Entry]] = []
+        self._put_off: list[tuple[tuple[int, int, int], int, _Entry]] = []
+        self.length = 0
+
+    def enter(self, entry: _Entry) -> None:
+        """Gives the entry its place, instead of the one that it had."""
+        self.leave(entry)
+        entry.is_queued = True
+        self.length += 1
+        heap = self._put_off if entry.ready else self._at_once
+        heapq.heappush(heap, (entry.turn, entry.place, entry))
+        if len(heap) > 2 * self.length + 64:
+            heap[:] = filter(_counts, heap)
+            heapq.heapify(heap)
+
+    def leave(self, entry: _Entry) -> None:
+        """The place that it had, if it had one, does not count any more."""
+        entry.place += 1
+        if entry.is_queued:
+            entry.is_queued = False
+            self.length -= 1
+
+    def first(self, now: int) -> _Entry | None:
+        """The one whose turn it is."""
+        at_once = _top(self._at_once)
+        put_off = _top(self._put_off)
+        if put_off is None or put_off.ready > now:
+            return at_once
+        return put_off if at_once is None or put_off.turn < at_once.turn else at_once
+
+    def next_ready(self) -> int | None:
+        """When one may be tried."""
+        first = _top(self._at_once) or _top(self._put_off)
+        return None if first is None else first.ready
+
+
+def _counts(item: tuple[tuple[int, int, int], int, _Entry]) -> bool:
+    return item[1] == item[2].place
+
+
+def _top(heap: list[tuple[tuple[int, int, int], int, _Entry]]) -> _Entry | None:
+    while heap:
+        if _counts(heap[0]):
+            return heap[0][2]
+        heapq.heappop(heap)
+    return None
 
 
 class Outbox:
@@ -36,8 +98,8 @@ class Outbox:
         self._dead: dict[int, _Entry] = {}
         #: what is unsettled of each order key, in order; only the first may be tried (D4)
         self._orders: dict[str, list[_Entry]] = {}
-        #: (ready, number, entry) of all that are first in their order, also of some that are settled or put off since
-        self._heap: list[tuple[int, int, _Entry]] = []
+        #: one for each destination, so that none has to look through another's backlog
+        self._queues: dict[str, _Queue] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -54,71 +116,65 @@ class Outbox:
         if entry.delivery.order_key:
             order = self._orders.setdefault(entry.delivery.order_key, [])
             bisect.insort(order, entry, key=_number)
+            if order[0] is entry and len(order) > 1:
+                self._queue_of(order[1]).leave(order[1])
         self._offer(entry)
 
     def _offer(self, entry: _Entry) -> None:
-        if self._is_first(entry):
-            heapq.heappush(self._heap, (entry.ready, entry.n, entry))
-            if len(self._heap) > 2 * len(self._entries) + 64:
-                first = filter(self._is_first, self._entries.values())
-                self._heap = [(each.ready, each.n, each) for each in first]
-                heapq.heapify(self._heap)
-
-    def _is_first(self, entry: _Entry) -> bool:
         order = self._orders.get(entry.delivery.order_key)
-        return order is None or order[0] is entry
+        if order is None or order[0] is entry:
+            self._queue_of(entry).enter(entry)
+
+    def _queue_of(self, entry: _Entry) -> _Queue:
+        queue = self._queues.get(entry.delivery.destination)
+        if queue is None:
+            queue = self._queues[entry.delivery.destination] = _Queue()
+        return queue
 
     def _leave(self, entry: _Entry) -> None:
         del self._entries[entry.n]
         self._claimed.pop(entry.delivery.id, None)
+        self._queue_of(entry).leave(entry)
         order = self._orders.get(entry.delivery.order_key)
         if order is not None:
+            was_first = order[0] is entry
             order.remove(entry)
-            if order:
-                self._offer(order[0])
-            else:
+            if not order:
                 del self._orders[entry.delivery.order_key]
+            elif was_first:
+                self._offer(order[0])
 
-    def _upcoming(self) -> Iterator[_Entry]:
-        """Takes the entries off the heap, in its order, that still stand where it says."""
-        taken: set[int] = set()
-        while self._heap:
-            ready, n, entry = heapq.heappop(self._heap)
-            is_current = self._entries.get(n) is entry and entry.ready == ready
-            if is_current and n not in taken and self._is_first(entry):
-                taken.add(n)
-                yield entry
+    def _queues_of(self, destinations: Collection[str] | None) -> Iterator[_Queue]:
+        if destinations is None:
+            yield from self._queues.values()
+            return
+        for name in {*destinations}:
+            if name in self._queues:
+                yield self._queues[name]
 
     def claim(
         self, now: int, limit: int, *, worker: str, lease: int, destinations: Collection[str] | None
     ) -> Sequence[Delivery]:
         """``Store.claim_deliveries``"""
         claimed: list[_Entry] = []
-        passed: list[_Entry] = []
-        if limit > 0:
-            for entry in self._upcoming():
-                passed.append(entry)
-                if entry.ready > now:
+        for queue in self._queues_of(destinations):
+            for _ in range(limit):
+                entry = queue.first(now)
+                if entry is None:
                     break
-                if destinations is None or entry.delivery.destination in destinations:
-                    claimed.append(entry)
-                    if len(claimed) == limit:
-                        break
+                queue.leave(entry)
+                claimed.append(entry)
         for entry in claimed:
             entry.tries += 1
             entry.ready, entry.worker = now + lease, worker
             self._claimed[entry.delivery.id] = entry
-        for entry in passed:
             self._offer(entry)
         return [_at_try(entry) for entry in sorted(claimed, key=_number)]
 
-    def next_ready(self) -> int | None:
+    def next_ready(self, destinations: Collection[str] | None) -> int | None:
         """``Store.next_delivery``"""
-        entry = next(self._upcoming(), None)
-        if entry is None:
-            return None
-        self._offer(entry)
-        return entry.ready
+        found = (queue.next_ready() for queue in self._queues_of(destinations))
+        return min((ready for ready in found if ready is not None), default=None)
 
     def settle(self, outcome: Settled, worker: str) -> None:
         """One outcome of ``Store.settle``."""
@@ -129,11 +185,15 @@ class Outbox:
         entry.worker = None
         if outcome.outcome == "retry":
             self._put_off(entry, outcome.at if outcome.retry_at is None else outcome.retry_at)
-            return
-        self._leave(entry)
-        if outcome.outcome == "dead":
-            entry.died, entry.error = outcome.at, outcome.error
-            self._dead[entry.n] = entry
+        elif outcome.outcome == "back":
+            entry.tries -= 1
+            entry.ready = 0
+            self._offer(entry)
+        else:
+            self._leave(entry)
+            if outcome.outcome == "dead":
+                entry.died, entry.error = outcome.at, outcome.error
+                self._dead[entry.n] = entry
 
     def _put_off(self, entry: _Entry, until: int) -> None:
         entry.ready = until
@@ -141,7 +201,6 @@ class Outbox:
         for behind in self._orders.get(entry.delivery.order_key, ()):
             if behind.n > entry.n:
                 behind.ready = max(behind.ready, until)
-                self._offer(behind)
 
     def dead_letters(self, after: str, limit: int) -> Sequence[DeadLetter]:
         """``Store.dead_letters``"""
@@ -168,6 +227,29 @@ class Outbox:
     def counts(self) -> tuple[int, int]:
         """How many are unsettled, and how many are dead."""
         return len(self._entries), len(self._dead)
+
+    def backlog(self) -> Mapping[str, Backlog]:
+        """``Store.backlog``"""
+        of: dict[str, list[_Entry]] = {}
+        for entry in (*self._entries.values(), *self._dead.values()):
+            of.setdefault(entry.delivery.destination, []).append(entry)
+        return {name: _counted(of[name]) for name in sorted(of)}
+
+
+def _counted(entries: Iterable[_Entry]) -> Backlog:
+    waiting = in_flight = dead = 0
+    oldest: int | None = None
+    for entry in entries:
+        if entry.died is not None:
+            dead += 1
+            continue
+        if entry.worker is None:
+            waiting += 1
+        else:
+            in_flight += 1
+        at = entry.delivery.at
+        oldest = at if oldest is None else min(oldest, at)
+    return Backlog(waiting=waiting, in_flight=in_flight, dead=dead, oldest=oldest)
 
 
 def _at_try(entry: _Entry) -> Delivery:

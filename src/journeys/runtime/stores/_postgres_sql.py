@@ -65,6 +65,15 @@ _VERSION_2 = (
     "INSERT INTO tallies SELECT '', 0, 0, '', '', 0, 1 WHERE EXISTS (SELECT 1 FROM ids)",
 )
 
+# What is tried is looked for destination by destination, in the order in which it is tried. An input that waits is
+# known by its message, and by every id that it names.
+_VERSION_3 = (
+    "DROP INDEX outbox_ready",
+    "CREATE INDEX outbox_turn ON outbox (destination, ready, at, n) WHERE died IS NULL",
+    "ALTER TABLE waiting ADD COLUMN others text NOT NULL DEFAULT '[]'",
+    "CREATE INDEX waiting_message ON waiting USING hash (message_id) WHERE message_id <> ''",
+)
+
 _AMONG = "= ANY(?)"
 _DIGEST = "substr(sha256(convert_to({0}, 'UTF8')), 1, 16)"
 _THIS_ID = "ids.digest = " + _DIGEST.format("c.key")
@@ -93,7 +102,7 @@ class PostgresStatements(Statements):
     """
 
     begin = "BEGIN"
-    migrations = (_VERSION_1, _VERSION_2)
+    migrations = (_VERSION_1, _VERSION_2, _VERSION_3)
     make_schema = _MAKE_SCHEMA
     is_there = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'"
 
@@ -136,8 +145,8 @@ class PostgresStatements(Statements):
         f" SELECT * FROM {_rows(**{name: _RECORD_TYPES.get(name, 'text') for name in RECORD})}"
     )
     wait = (
-        "INSERT INTO waiting (arrival, timestamp, message_id, id_key, call) SELECT * FROM"
-        f" {_rows(arrival='bigint', timestamp='bigint', message_id='text', id_key='text', call='text')}"
+        "INSERT INTO waiting (arrival, timestamp, message_id, id_key, call, others) SELECT * FROM"
+        f" {_rows(arrival='bigint', timestamp='bigint', message_id='text', id_key='text', call='text', others='text')}"
         " ON CONFLICT DO NOTHING"
     )
     applied = f"DELETE FROM waiting USING {_rows(arrival='bigint')} WHERE waiting.arrival = c.arrival"
@@ -166,6 +175,10 @@ class PostgresStatements(Statements):
         "UPDATE outbox SET ready = c.ready, worker = NULL"
         f" FROM {_rows(ready='bigint', id='text', worker='text')} WHERE {_CLAIMED}"
     )
+    back = (
+        "UPDATE outbox SET ready = 0, worker = NULL, tries = tries - 1"
+        f" FROM {_rows(id='text', worker='text')} WHERE {_CLAIMED}"
+    )
     put_off = (
         "WITH behind AS MATERIALIZED (SELECT f.n, c.ready"
         f" FROM {_rows(ready='bigint', id='text', worker='text')}"
@@ -175,6 +188,13 @@ class PostgresStatements(Statements):
         " UPDATE outbox SET ready = behind.ready FROM behind WHERE outbox.n = behind.n"
     )
     forget = f"INSERT INTO erased (hash) SELECT * FROM {_rows(hash='text')} ON CONFLICT DO NOTHING"
+
+    names_given = "SELECT unnest(?::text[])"
+    of_each_name = (
+        "SELECT names.name, f.n, f.{turn} AS turn, f.at FROM names"
+        " CROSS JOIN LATERAL (SELECT o.n, o.ready, o.at FROM outbox o{first}) f"
+    )
+    others_among = f"EXISTS (SELECT 1 FROM jsonb_array_elements_text(others::jsonb) other WHERE other {_AMONG})"
 
     of_profile = " AND profile = ?"
     of_instance = " AND instance = ?"

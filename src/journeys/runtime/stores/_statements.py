@@ -57,6 +57,12 @@ _UNSETTLED_BEFORE = (
     "SELECT 1 FROM outbox before WHERE before.order_key = o.order_key AND before.order_key <> ''"
     " AND before.n < o.n AND before.died IS NULL"
 )
+#: the destinations of all that is unsettled: one look into the index for each of them
+_ALL_NAMES = (
+    "SELECT min(destination) FROM outbox WHERE died IS NULL UNION ALL"
+    " SELECT (SELECT min(o.destination) FROM outbox o WHERE o.died IS NULL AND o.destination > names.name)"
+    " FROM names WHERE names.name IS NOT NULL"
+)
 #: whose a delivery is: its user's, else its anonymous visitor's
 _OWNER = "coalesce('u:' || user_id, 'a:' || anonymous_id)"
 
@@ -81,7 +87,7 @@ class Statements:
     collapse: str  # leads_to, was
     deliver: str  # the fields of Delivery
     record: str  # the fields of TraceRow
-    wait: str  # arrival, timestamp, message_id, id_key, call
+    wait: str  # arrival, timestamp, message_id, id_key, call, others
     applied: str  # arrival
     count: str  # name, n
     tally: str  # journey, version, day, figure, n
@@ -89,8 +95,19 @@ class Statements:
     done: str  # id, worker
     dead: str  # at, error, id, worker
     retry: str  # ready, id, worker
+    back: str  # id, worker
     put_off: str  # ready, id, worker: what follows that delivery in its order
     forget: str  # hash
+
+    # of the outbox
+    #: the destinations that are given, as rows
+    names_given: str
+    #: for each of ``names`` the first rows of ``outbox o``, the name being at hand: name, n, turn and at
+    of_each_name: str
+
+    # of the inputs that wait
+    #: compares the id keys that an input names beside its own with a parameter made by ``listed``
+    others_among: str
 
     # of the trace
     #: the columns that say where a record is, and a place before all of them
@@ -121,20 +138,17 @@ class Statements:
             f" ORDER BY due LIMIT ?{skip_locked})"
             " UPDATE ids SET worker = ?, leased_until = ? WHERE n IN (SELECT n FROM those) RETURNING due, key"
         )
-        self.waiting = (
-            "SELECT timestamp, message_id, arrival, id_key, call FROM waiting"
-            " WHERE timestamp <= ? ORDER BY timestamp, message_id, arrival LIMIT ?"
+        self.waiting, self.waiting_of = (
+            f"SELECT timestamp, message_id, arrival, id_key, call, others FROM waiting"
+            f" WHERE timestamp <= ?{of_messages} ORDER BY timestamp, message_id, arrival LIMIT ?"
+            for of_messages in ("", f" AND message_id <> '' AND message_id {among}")
         )
 
-        self.claim, self.claim_for = (
-            f"WITH those AS (SELECT n FROM outbox o WHERE died IS NULL AND ready <= ?{of_destinations}"
-            f" AND NOT EXISTS ({_UNSETTLED_BEFORE}) ORDER BY ready, n LIMIT ?{skip_locked})"
-            " UPDATE outbox SET ready = ?, worker = ?, tries = tries + 1 WHERE n IN (SELECT n FROM those)"
-            f" RETURNING n, {_READ}"
-            for of_destinations in ("", f" AND destination {among}")
-        )
-        self.next_delivery = (
-            f"SELECT ready FROM outbox o WHERE died IS NULL AND NOT EXISTS ({_UNSETTLED_BEFORE}) ORDER BY ready LIMIT 1"
+        self._claim(skip_locked)
+        self.backlog = (
+            "SELECT destination, count(*) FILTER (WHERE died IS NULL AND worker IS NULL),"
+            " count(*) FILTER (WHERE died IS NULL AND worker IS NOT NULL), count(died),"
+            " min(at) FILTER (WHERE died IS NULL) FROM outbox GROUP BY destination ORDER BY destination"
         )
         self.dead_letters = (
             f"SELECT error, died, {_READ} FROM outbox WHERE died IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
@@ -168,8 +182,36 @@ class Statements:
             f" OR (user_id IS NULL AND anonymous_id IS NULL AND profile {among}) ORDER BY n{for_update})"
             " DELETE FROM outbox WHERE n IN (SELECT n FROM those)"
         )
-        self.erase_waiting = f"DELETE FROM waiting WHERE id_key {among}"
+        self.erase_waiting = f"DELETE FROM waiting WHERE id_key {among} OR {self.others_among}"
         self.lift = "DELETE FROM erased WHERE hash = ?"
+
+    def _claim(self, skip_locked: str) -> None:
+        """What may be tried, destination by destination, so that none has to look through another's backlog.
+
+        Those that may be tried at once (``ready = 0``) have their turn by their instant, those that were put off by
+        the instant until which they were: each kind lies in that order in the index.
+        """
+        first = (
+            " WHERE o.died IS NULL AND o.destination = names.name AND {when}"
+            f" AND NOT EXISTS ({_UNSETTLED_BEFORE}) ORDER BY o.ready, o.at, o.n LIMIT {{limit}}"
+        )
+        at_once = self.of_each_name.format(turn="at", first=first.format(when="o.ready = 0", limit="?") + skip_locked)
+        put_off = self.of_each_name.format(
+            turn="ready", first=first.format(when="o.ready > 0 AND o.ready <= ?", limit="?") + skip_locked
+        )
+        soonest = f"SELECT (SELECT o.ready FROM outbox o{first.format(when='o.ready >= 0', limit='1')}) FROM names"
+        all_names = f"WITH RECURSIVE names(name) AS ({_ALL_NAMES})"
+        given_names = f"WITH names(name) AS ({self.names_given})"
+        self.claim, self.claim_for = (
+            f"{names}, at_once AS ({at_once}), put_off AS ({put_off}),"
+            " those AS (SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY name ORDER BY turn, at, n) AS place"
+            " FROM (SELECT name, n, turn, at FROM at_once UNION ALL SELECT name, n, turn, at FROM put_off) each_kind)"
+            " each_name WHERE place <= ?)"
+            " UPDATE outbox SET ready = ?, worker = ?, tries = tries + 1 WHERE n IN (SELECT n FROM those)"
+            f" RETURNING n, {_READ}"
+            for names in (all_names, given_names)
+        )
+        self.next_delivery, self.next_delivery_for = (f"{names} {soonest}" for names in (all_names, given_names))
 
     def walk(self, after: str, limit: int) -> Ask:
         """Profile keys after one, in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
+from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
 from journeys.runtime.stores._operations import PAGE, Operations
 from journeys.runtime.stores._statements import Steps, T
 
@@ -44,9 +44,9 @@ class SyncStore:
         """``Store.next_due``"""
         return self._ask(self._operations.next_due())
 
-    def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
+    def waiting(self, until: int, limit: int, *, message_ids: Collection[str] | None = None) -> Sequence[Waiting]:
         """``Store.waiting``"""
-        return self._ask(self._operations.waiting(until, limit))
+        return self._ask(self._operations.waiting(until, limit, message_ids=message_ids))
 
     def walk(self, after: str | None, limit: int) -> Sequence[str]:
         """``Store.walk``"""
@@ -63,9 +63,13 @@ class SyncStore:
         """``Store.settle``"""
         self._unit(self._operations.settle(outcomes, worker=worker))
 
-    def next_delivery(self) -> int | None:
+    def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
         """``Store.next_delivery``"""
-        return self._ask(self._operations.next_delivery())
+        return self._ask(self._operations.next_delivery(destinations))
+
+    def backlog(self) -> Mapping[str, Backlog]:
+        """``Store.backlog``"""
+        return self._ask(self._operations.backlog())
 
     def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         """``Store.dead_letters``"""

@@ -14,7 +14,18 @@ from typing import Any, Self
 import attrs
 
 from journeys.errors import Conflict
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, StateChange, Stored, TraceRecord, Waiting
+from journeys.ports import (
+    Backlog,
+    ChangeSet,
+    DeadLetter,
+    Delivery,
+    Loaded,
+    Settled,
+    StateChange,
+    Stored,
+    TraceRecord,
+    Waiting,
+)
 from journeys.runtime.stores._identity import followed, keyed_hash
 from journeys.runtime.stores._outbox import Outbox
 
@@ -128,6 +139,8 @@ class MemoryStore:
             raise Conflict("an arrival is there twice")
         if not applied <= self._waiting.keys() or any(each in self._waiting for each in arrivals - applied):
             raise Conflict("an input that waits was changed meanwhile")
+        if self._erased and any(map(self._is_erased, _named_by(changes.waiting))):
+            raise Conflict("an id was erased before its input could wait")
 
     def _checked_links(self, changes: ChangeSet) -> dict[str, str]:
         named = {*changes.links, *changes.links.values()}
@@ -212,7 +225,7 @@ class MemoryStore:
             entry = self._next_due_entry()
             return None if entry is None else entry[0]
 
-    def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
+    def waiting(self, until: int, limit: int, *, message_ids: Collection[str] | None = None) -> Sequence[Waiting]:
         """``Store.waiting``"""
         found: list[Waiting] = []
         with self._lock:
@@ -223,7 +236,9 @@ class MemoryStore:
                 if entry[0] > until or len(found) >= limit:
                     break
                 each = self._waiting.get(entry[2])
-                if each is not None and (each.timestamp, each.message_id) == entry[:2]:
+                if each is None or (each.timestamp, each.message_id) != entry[:2]:
+                    continue
+                if message_ids is None or (each.message_id and each.message_id in message_ids):
                     found.append(each)
         return found
 
@@ -250,12 +265,17 @@ class MemoryStore:
             for outcome in outcomes:
                 self._outbox.settle(outcome, worker)
 
-    def next_delivery(self) -> int | None:
+    def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
         """``Store.next_delivery``"""
         if not self._outbox.is_busy:
             return None
         with self._lock:
-            return self._outbox.next_ready()
+            return self._outbox.next_ready(destinations)
+
+    def backlog(self) -> Mapping[str, Backlog]:
+        """``Store.backlog``"""
+        with self._lock:
+            return self._outbox.backlog()
 
     def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         """``Store.dead_letters``"""
@@ -332,7 +352,8 @@ class MemoryStore:
                 for record in self._records
                 if record.key not in keys and (record.key or record.profile not in shown_ids)
             ]
-            self._waiting = {arrival: each for arrival, each in self._waiting.items() if each.id_key not in keys}
+            kept = [each for each in self._waiting.values() if keys.isdisjoint((each.id_key, *each.others))]
+            self._waiting = {each.arrival: each for each in kept}
             self._waiting_sorted = False
         return sorted(keys)
 
@@ -369,3 +390,9 @@ class MemoryStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _named_by(waiting: Iterable[Waiting]) -> Iterator[str]:
+    for each in waiting:
+        yield each.id_key
+        yield from each.others

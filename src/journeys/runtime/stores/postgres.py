@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Generic, Self, TypeVar
 
 from journeys.errors import Conflict, JourneysError
-from journeys.ports import ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
+from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
 from journeys.runtime.stores._operations import PAGE, Operations, as_unit
 from journeys.runtime.stores._postgres_sql import SESSION, PostgresStatements
 from journeys.runtime.stores._statements import Ask, Bulk, Statement, Steps, T
@@ -263,9 +263,9 @@ class AsyncPostgresStore:
         """``AsyncStore.next_due``"""
         return await self._ask(self._operations.next_due())
 
-    async def waiting(self, until: int, limit: int) -> Sequence[Waiting]:
+    async def waiting(self, until: int, limit: int, *, message_ids: Collection[str] | None = None) -> Sequence[Waiting]:
         """``AsyncStore.waiting``"""
-        return await self._ask(self._operations.waiting(until, limit))
+        return await self._ask(self._operations.waiting(until, limit, message_ids=message_ids))
 
     async def walk(self, after: str | None, limit: int) -> Sequence[str]:
         """``AsyncStore.walk``"""
@@ -282,9 +282,13 @@ class AsyncPostgresStore:
         """``AsyncStore.settle``"""
         await self._unit(self._operations.settle(outcomes, worker=worker))
 
-    async def next_delivery(self) -> int | None:
+    async def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
         """``AsyncStore.next_delivery``"""
-        return await self._ask(self._operations.next_delivery())
+        return await self._ask(self._operations.next_delivery(destinations))
+
+    async def backlog(self) -> Mapping[str, Backlog]:
+        """``AsyncStore.backlog``"""
+        return await self._ask(self._operations.backlog())
 
     async def dead_letters(self, after: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         """``AsyncStore.dead_letters``"""

@@ -64,6 +64,15 @@ _VERSION_2 = (
     "INSERT INTO tallies SELECT '', 0, 0, '', 1 WHERE EXISTS (SELECT 1 FROM ids)",
 )
 
+# What is tried is looked for destination by destination, in the order in which it is tried. An input that waits is
+# known by its message, and by every id that it names.
+_VERSION_3 = (
+    "DROP INDEX outbox_ready",
+    "CREATE INDEX outbox_turn ON outbox (destination, ready, at) WHERE died IS NULL",
+    "ALTER TABLE waiting ADD COLUMN others TEXT NOT NULL DEFAULT '[]'",
+    "CREATE INDEX waiting_message ON waiting (message_id) WHERE message_id <> ''",
+)
+
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _THEIRS = f"profile {_AMONG} AND (key {_AMONG} OR (key = '' AND profile {_AMONG}))"
 _OLDEST = "n IN (SELECT n FROM trace WHERE at < ? ORDER BY at, profile, n LIMIT ?)"
@@ -87,7 +96,7 @@ class SQLiteStatements(Statements):
     """
 
     begin = "BEGIN IMMEDIATE"
-    migrations = (_VERSION_1, _VERSION_2)
+    migrations = (_VERSION_1, _VERSION_2, _VERSION_3)
     is_there = "SELECT count(*) FROM sqlite_master WHERE name = 'meta'"
 
     gone = (
@@ -116,7 +125,7 @@ class SQLiteStatements(Statements):
     )
     record = f"INSERT INTO trace ({', '.join(RECORD)}) VALUES ({', '.join('?' for _ in RECORD)})"
     wait = (
-        "INSERT INTO waiting (arrival, timestamp, message_id, id_key, call) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO waiting (arrival, timestamp, message_id, id_key, call, others) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING"
     )
     applied = "DELETE FROM waiting WHERE arrival = ?"
@@ -129,12 +138,20 @@ class SQLiteStatements(Statements):
     done = "DELETE FROM outbox WHERE id = ? AND worker = ?"
     dead = "UPDATE outbox SET died = ?, error = ?, worker = NULL WHERE id = ? AND worker = ?"
     retry = "UPDATE outbox SET ready = ?, worker = NULL WHERE id = ? AND worker = ?"
+    back = "UPDATE outbox SET ready = 0, worker = NULL, tries = tries - 1 WHERE id = ? AND worker = ?"
     put_off = (
         "UPDATE outbox SET ready = max(ready, ?) WHERE n IN"
         " (SELECT f.n FROM outbox h JOIN outbox f ON f.order_key = h.order_key WHERE h.id = ? AND h.worker = ?"
         " AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n)"
     )
     forget = "INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING"
+
+    names_given = "SELECT value FROM json_each(?)"
+    of_each_name = (
+        "SELECT names.name, f.n, f.{turn} AS turn, f.at FROM names"
+        " CROSS JOIN outbox f ON f.n IN (SELECT o.n FROM outbox o{first})"
+    )
+    others_among = f"EXISTS (SELECT 1 FROM json_each(others) WHERE value {_AMONG})"
 
     place_in_trace = "at, profile, key, seq, n"
     start_of_trace = (-1, "", "", -1, -1)
