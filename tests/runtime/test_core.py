@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from journeys.codec import load_space
 from journeys.runtime import _core
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores.sqlite import SQLiteStore
-from tests.support import branch, delay, hold, identify, instant, journey, on, run, send, space, trace_of, track
+from tests.support import alias, branch, delay, hold, identify, instant, journey, on, run, send, space, trace_of, track
 
 
 class Failing:
@@ -132,6 +133,69 @@ def test_loading_only_what_a_batch_concerns(failing: Failing) -> None:
     simulation.feed([track("Start", "0", f"u{n}", n=1) for n in range(5)] + [identify("0", "u1", anon="a1")])
     simulation.feed([track("Order", "PT1H", None, anon="a1", n=1)])
     assert set(simulation.core.processor.states) == {"u:u1"}
+
+
+class Counting:
+    """How much a store was asked for."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.inputs = self.profiles = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def waiting(self, *args: Any, **kwargs: Any) -> Any:
+        found = self.store.waiting(*args, **kwargs)
+        self.inputs += len(found)
+        return found
+
+    def load(self, id_keys: Any) -> Any:
+        self.profiles += len(id_keys)
+        return self.store.load(id_keys)
+
+
+def test_of_the_inputs_that_wait_only_those_are_read_whose_time_has_come(tmp_path: Path) -> None:
+    """T8: and those that the batch repeats, however many wait."""
+    document = {**DOCUMENT, "settings": {"allowed_lateness": "PT1H"}}
+    for number in (50, 500):
+        store = Counting(SQLiteStore(tmp_path / f"{number}.db"))
+        simulation = Simulation(load_space(document), store)
+        early = [track("Start", f"PT{n}M", f"u{n}", id=f"e{n}", n=1) for n in range(1, 6)]
+        late = [track("Start", "PT30M", f"w{n}", id=f"w{n}", n=1) for n in range(number)]
+        simulation.feed(early + late)
+        assert store.figures()["waiting"] == number + 5
+        store.inputs = store.profiles = 0
+        answers = simulation.feed([late[0], track("Start", "PT1H5M", "u9", id="m", n=1)])
+        assert [answer.status for answer in answers] == ["duplicate", "accepted"]
+        assert store.figures()["waiting"] == number + 1
+        # the watermark has moved by five minutes, and with it five inputs came; one was repeated
+        assert (store.inputs, store.profiles) == (5 + 1, 5 + 1 + 1)
+        store.close()
+
+
+def test_an_erased_id_leaves_nothing_that_waits(tmp_path: Path) -> None:
+    """V6, T8: an input of somebody else that would link it waits no more, in any store."""
+    from journeys import Evaluator, ManualClock
+
+    document = {**DOCUMENT, "settings": {"allowed_lateness": "PT1H"}}
+    for where in ("memory:", f"sqlite:///{tmp_path}/a.db"):
+        made = Evaluator(document, store=where, clock=ManualClock("2026-01-01T00:00:00Z"))
+        made.feed_many(
+            [
+                track("Start", "PT1M", None, anon="visitor", id="m1", n=1),
+                identify("PT2M", "u1", anon="visitor", id="m2"),
+                alias("visitor", "u2", "PT2M", id="m3"),
+                track("Start", "PT3M", "u1", id="m4", n=2),
+            ]
+        )
+        assert made.erase(anonymous_id="visitor") == ("visitor",)
+        assert made.figures()["waiting"] == 1
+        assert made.feed(identify("PT4M", "u1", anon="visitor")).reason == "erased"
+        made.advance("2026-01-02T00:00:00Z")
+        assert [record["kind"] for record in made.trace(profile="u1")][:1] == ["entered"]
+        assert "visitor" not in json.dumps(list(made.trace()))
+        made.close()
 
 
 def test_ids_that_no_store_could_keep_are_not_asked_for(failing: Failing) -> None:

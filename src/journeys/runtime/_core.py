@@ -93,9 +93,9 @@ class Core:
         for _ in range(MAX_CONFLICTS):
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
             if not self._knows_erased:
-                yield from self._load(self._id_keys(calls, wanted_only=True), waiting_until=until)
+                yield from self._load(self._id_keys(calls, wanted_only=True), calls, waiting_until=until)
             if self._knows_erased:  # also an event that nobody wants is refused if its profile is erased (V6)
-                yield from self._load(self._id_keys(calls), waiting_until=until)
+                yield from self._load(self._id_keys(calls), calls, waiting_until=until)
             before = self.processor.watermark
             answers = self.apply(calls, received, live)
             try:
@@ -147,9 +147,14 @@ class Core:
     # stores
 
     def _load(
-        self, id_keys: Iterable[str], *, waiting_until: int = -1, passes_newer: bool = False
+        self,
+        id_keys: Iterable[str],
+        calls: Iterable[Any] = (),
+        *,
+        waiting_until: int = -1,
+        passes_newer: bool = False,
     ) -> Generator[Request, Any, None]:
-        """Loads what a batch concerns, and what waits for the watermark to come this far (T8).
+        """Loads what a batch concerns, what waits for the watermark to come this far, and what these calls repeat (T8).
 
         A profile that a newer version of this package wrote raises ``NewerState``, or is passed over and counted.
         """
@@ -162,18 +167,12 @@ class Core:
         self.effects.take()  # what a unit that failed has left, for its commit did not happen
         wanted = set(id_keys)
         self._stored_arrivals = set()
-        batch: Sequence[Waiting] = ()
-        if self.plan.may_be_late:
-            notes: Mapping[str, str] = yield ("notes", ("arrivals",), {})
-            processor.arrivals = int(notes.get("arrivals", "0"))
-            # all that wait, for one of them may come again; the profiles only of those whose time may come
-            batch = yield ("waiting", (MAX, 1 << 30), {})
         entries = []
-        for each in batch:
-            call = parse_json(each.call)
-            self._stored_arrivals.add(each.arrival)
-            entries.append((each.timestamp, each.message_id, each.arrival, call))
-            if each.timestamp <= waiting_until:
+        if self.plan.may_be_late:
+            for each in (yield from self._waiting(calls, waiting_until)):
+                call = parse_json(each.call)
+                self._stored_arrivals.add(each.arrival)
+                entries.append((each.timestamp, each.message_id, each.arrival, call))
                 wanted |= self._id_keys((call,))
         loaded: Loaded = yield ("load", (sorted(key for key in wanted if _is_storable(key)),), {})
         processor.watermark = loaded.watermark
@@ -196,6 +195,21 @@ class Core:
         for entry in entries:
             processor.put_waiting(entry)
 
+    def _waiting(self, calls: Iterable[Any], until: int) -> Generator[Request, Any, Iterable[Waiting]]:
+        """Of all that wait only what may be applied now, and what has the message of one of the calls."""
+        notes: Mapping[str, str] = yield ("notes", ("arrivals",), {})
+        self.processor.arrivals = int(notes.get("arrivals", "0"))
+        found: dict[int, Waiting] = {}
+        if until >= 0:
+            released: Sequence[Waiting] = yield ("waiting", (until, 1 << 30), {})
+            found.update((each.arrival, each) for each in released)
+        given = (call.get("messageId") for call in calls if isinstance(call, Mapping))
+        message_ids = {each for each in given if isinstance(each, str) and _is_storable(each)}
+        if message_ids:
+            same: Sequence[Waiting] = yield ("waiting", (MAX, 1 << 30), {"message_ids": sorted(message_ids)})
+            found.update((each.arrival, each) for each in same)
+        return found.values()
+
     def _commit(
         self, read_watermark: int | None, *, notes: Mapping[str, str] | None = None
     ) -> Generator[Request, Any, None]:
@@ -214,7 +228,7 @@ class Core:
             records=rows,
             read_watermark=read_watermark,
             watermark=processor.watermark if processor.watermark >= 0 else None,
-            waiting=[_as_waiting(each) for each in new_waiting],
+            waiting=[self._as_waiting(*each) for each in new_waiting],
             applied=sorted(self._stored_arrivals - still_waiting),
             counters=dict(effects.counters),
             tallies=tallies,
@@ -222,6 +236,17 @@ class Core:
         )
         yield ("commit", (change,), {})
         effects.take()
+
+    def _as_waiting(self, timestamp: int, message_id: str, arrival: int, call: Mapping[str, Any]) -> Waiting:
+        id_key = f"u:{call['userId']}" if call.get("userId") is not None else f"a:{call.get('anonymousId')}"
+        return Waiting(
+            timestamp=timestamp,
+            message_id=message_id,
+            arrival=arrival,
+            id_key=id_key,
+            call=encode(call),
+            others=tuple(sorted(self._id_keys((call,)) - {id_key})),
+        )
 
     def _state_changes(self) -> list[StateChange]:
         processor = self.processor
@@ -536,12 +561,6 @@ class Tombstones:
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
-
-
-def _as_waiting(entry: tuple[int, str, int, Mapping[str, Any]]) -> Waiting:
-    timestamp, message_id, arrival, call = entry
-    id_key = f"u:{call['userId']}" if call.get("userId") is not None else f"a:{call.get('anonymousId')}"
-    return Waiting(timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call=encode(call))
 
 
 def _is_storable(key: str) -> bool:
