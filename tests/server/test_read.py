@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from journeys import Activation, Evaluator, EventEntry, Journey, SendToDestination
+from journeys.ports import ChangeSet, Delivery
 from journeys.server import create_app, openapi
 from journeys.server._metrics import family
 from tests.server.support import KEY, READ, TOKEN, WRITE, evaluator, track
@@ -200,6 +201,8 @@ def test_metrics_are_openmetrics_and_name_nobody(client, made):
     client.post(f"/v1/{secret}", json={}, headers=WRITE)
     client.get(f"/v1/profiles/{secret}-user", headers=READ)
     made.advance("2030-01-01T00:00:00Z")
+    late = Delivery(id="d", destination="elsewhere", call="track", body=b"{}", at=7_500_000, profile=f"{secret}-user")
+    made.store.commit(ChangeSet(deliveries=[late]))
     response = client.get("/metrics", headers=READ)
     assert response.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     text = response.text
@@ -225,6 +228,8 @@ def test_metrics_are_openmetrics_and_name_nobody(client, made):
     assert numbers['journeys_requests_total{path="/v1/batch",status="200"}'] == 1
     assert numbers["journeys_watermark_seconds"] == 1_893_456_000
     assert numbers["journeys_queued_calls"] == 0
+    assert numbers['journeys_outbox_deliveries{destination="elsewhere",state="waiting"}'] == 1
+    assert numbers['journeys_outbox_oldest_seconds{destination="elsewhere"}'] == 7.5
 
 
 def test_labels_are_escaped():

@@ -18,6 +18,7 @@ from journeys.codec import load_space
 from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
+from journeys.ports import Backlog
 from journeys.runtime._library import PREFIX, Entry
 from journeys.runtime._opening import SPACE
 from journeys.runtime.analysis.migration import MigrationPlan, check
@@ -86,6 +87,7 @@ def run_status(options: argparse.Namespace) -> int:
         entries = [Entry.from_note(note) for name, note in sorted(store.notes(PREFIX).items())]
         people = _people(store)
         figures, counters = dict(store.figures()), dict(store.counters())
+        backlog = dict(store.backlog())
         letters = store.dead_letters(None, 10)
         watermark = store.watermark()
     finally:
@@ -105,6 +107,7 @@ def run_status(options: argparse.Namespace) -> int:
         document = {
             "journeys": [dict(zip(names, row, strict=True)) for row in listed_],
             "figures": figures,
+            "outbox": {name: _as_json(of) for name, of in backlog.items()},
             "counters": counters,
             "watermark": None if watermark < 0 else format_instant(watermark),
         }
@@ -114,10 +117,27 @@ def run_status(options: argparse.Namespace) -> int:
     print()
     numbers = [[name, f"{number:,}"] for name, number in sorted({**figures, **counters}.items())]
     print(table([["what", "how many"], *numbers], right=frozenset({1})))
-    print(f"\nwatermark  {'-' if watermark < 0 else format_instant(watermark)}")
+    if backlog:
+        heads = ["destination", "waiting", "in flight", "dead", "oldest"]
+        outbox = [
+            [name, f"{of.waiting:,}", f"{of.in_flight:,}", f"{of.dead:,}", _instant_or_dash(of.oldest)]
+            for name, of in backlog.items()
+        ]
+        print()
+        print(table([heads, *outbox], right=frozenset({1, 2, 3})))
+    print(f"\nwatermark  {_instant_or_dash(None if watermark < 0 else watermark)}")
     for letter in letters:
         print(f"dead letter {letter.delivery.id} to {letter.delivery.destination}: {letter.error}")
     return 0
+
+
+def _as_json(of: Backlog) -> dict[str, Any]:
+    oldest = None if of.oldest is None else format_instant(of.oldest)
+    return {"waiting": of.waiting, "in_flight": of.in_flight, "dead": of.dead, "oldest": oldest}
+
+
+def _instant_or_dash(at: int | None) -> str:
+    return "-" if at is None else format_instant(at)
 
 
 def _told(entry: Entry) -> str:

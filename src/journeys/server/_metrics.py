@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from journeys.ports import Backlog
+
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 #: label names and values, and the number
@@ -65,6 +67,18 @@ class Metrics:
         yield from family("journeys_commits", "counter", "Groups of calls by outcome.", labelled("outcome", commits))
         yield from family("journeys_committed_calls", "counter", "Calls in groups that are done.", [({}, committed)])
         yield from family("journeys_commit_seconds", "counter", "Time spent on groups.", [({}, seconds)], "seconds")
+
+
+def outbox(backlog: Mapping[str, Backlog]) -> Iterator[str]:
+    """The lines about deliveries that are not done, by destination."""
+    counts = [
+        ({"destination": name, "state": state}, getattr(of, state))
+        for name, of in backlog.items()
+        for state in ("waiting", "in_flight", "dead")
+    ]
+    oldest = [({"destination": name}, of.oldest / 1_000_000) for name, of in backlog.items() if of.oldest is not None]
+    yield from family("journeys_outbox_deliveries", "gauge", "Deliveries that are not done.", counts)
+    yield from family("journeys_outbox_oldest_seconds", "gauge", "The instant of the oldest.", oldest, "seconds")
 
 
 def labelled(name: str, numbers: Mapping[str, float]) -> list[Sample]:

@@ -171,6 +171,7 @@ class ReadSide:
         yield from family("journeys_counted", "counter", "What the evaluator counts, on this store.", counters)
         figures = _metrics.labelled("what", evaluator.figures())
         yield from family("journeys_stored", "gauge", "How much is in the store.", figures)
+        yield from _metrics.outbox(evaluator.store.backlog())
         mark = evaluator.watermark
         if mark is not None:
             seconds = parse_instant(mark) / 1_000_000

@@ -3,13 +3,14 @@
 from collections import Counter
 from random import Random
 
+import attrs
 import pytest
 
 from journeys._time import HOUR, MINUTE, SECOND
 from journeys.errors import Retry
 from journeys.runtime.delivery import Deliverer, DestinationPolicy, RateLimit, RetryPolicy
 from journeys.runtime.stores.memory import MemoryStore
-from tests.runtime.delivery.support import EAGER, START, Receiver, VirtualClock, commit, delivery, peak
+from tests.runtime.delivery.support import EAGER, START, Receiver, VirtualClock, commit, delivery, fail, peak
 
 OUTAGE = 10 * MINUTE
 WINDOW = 30 * SECOND  # for which the default breaker stays open
@@ -108,6 +109,73 @@ def test_an_outage_of_ten_minutes_with_100_000_deliveries(capsys):
         for name, figure in found.items():
             print(f"{name:>55}: {figure:g}")
     check(found, 100_000, 500)
+
+
+def others_beside(backlog: int, clock: VirtualClock) -> tuple[int, int]:
+    """Destination ``a`` is down for ten minutes and ``b`` is not; how many store calls, and how late ``b``'s came."""
+    store = CountingStore()
+    down = Receiver(lambda _: fail(TimeoutError())(_) if clock.now() < START + OUTAGE else None, clock)
+    fine = Receiver(clock=clock)
+    policies = {"a": DestinationPolicy(rate=RateLimit(500))}
+    boss = Deliverer(store, {"a": down, "b": fine}, clock=clock, random=Random(1), policies=policies)
+    for start in range(0, backlog, 10_000):
+        commit(store, [delivery(number, "a") for number in range(start, min(backlog, start + 10_000))])
+    late: list[int] = []
+    for second in range(20 * MINUTE // SECOND):
+        clock.jump(START + second * SECOND)
+        mine = [delivery(10**9 + second * 10 + number, "b") for number in range(3)]
+        commit(store, mine)
+        before = len(fine.tries)
+        boss.drain()
+        late += [at - clock.now() for at, *_ in fine.tries[before:]]
+        assert len(fine.tries) - before == 3
+    assert len(fine.taken) == 3 * 20 * MINUTE // SECOND and set(late) == {0}
+    assert len(down.taken) == backlog and not store.figures()["outbox"]
+    return store.claims, store.rows
+
+
+class CountingStore(MemoryStore):
+    """Counts claims, and what they gave."""
+
+    claims = rows = 0
+
+    def claim_deliveries(self, *arguments, **keywords):
+        found = super().claim_deliveries(*arguments, **keywords)
+        self.claims += 1
+        self.rows += len(found)
+        return found
+
+
+def test_an_outage_of_one_destination_does_not_slow_the_others():
+    """What ``b`` gets comes at once, also while ``a`` is caught up with."""
+    claims, rows = others_beside(5_000, VirtualClock())
+    assert rows < 1.1 * (5_000 + 3_600) and claims < 4 * 1_200
+
+
+@pytest.mark.soak
+def test_an_outage_of_one_destination_with_100_000_deliveries_does_not_slow_the_others():
+    claims, rows = others_beside(100_000, VirtualClock())
+    assert rows < 1.1 * (100_000 + 3_600) and claims < 6 * 1_200
+
+
+def test_in_a_flood_of_new_deliveries_the_retries_have_their_turn(store, clock):
+    """Ten new ones a second, and five may go: what failed is tried again among those of its time."""
+    receiver = Receiver(
+        lambda each: fail(TimeoutError())(each) if each.id in failed and each.attempt == 1 else None, clock
+    )
+    failed = {delivery(number).id for number in range(5)}
+    policy = DestinationPolicy(
+        rate=RateLimit(5, burst=5), retry=RetryPolicy(delays=["PT10S"], jitter="none"), breaker=None
+    )
+    boss = Deliverer(store, {"a": receiver}, clock=clock, policy=policy)
+    for second in range(60):
+        clock.jump(START + second * SECOND)
+        commit(store, [attrs.evolve(delivery(second * 10 + n), at=clock.now()) for n in range(10)])
+        boss.drain()
+    again = [at for at, _, attempt in receiver.tries if attempt == 2]
+    assert len(again) == 5
+    # half of what came in the first ten seconds was still ahead of them
+    assert START + 19 * SECOND <= min(again) <= max(again) <= START + 23 * SECOND
 
 
 def misbehaving(deliveries: int, seed: int) -> None:

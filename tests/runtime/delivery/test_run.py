@@ -184,6 +184,7 @@ def test_stopped_it_finishes_what_is_under_way_and_puts_back_the_rest():
     assert delivery(100).id in receiver.taken and len(receiver.taken) < 300
     assert store.figures()["outbox"] == 400 - len(receiver.taken)
     assert boss.drain().delivered == 400 - len(receiver.taken) or len(receiver.taken) == 400, "not leased any more"
+    assert {attempt for _, _, attempt in receiver.tries} == {1}, "what was given back was not tried"
 
 
 def test_a_store_that_fails_ends_the_worker_when_what_is_under_way_is_finished():
