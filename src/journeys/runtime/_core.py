@@ -452,6 +452,7 @@ class Core:
         shown = {key[2:], id_key[2:]} | ({each[2:] for each in profile.linked} if profile is not None else set())
         if self.exclusive:
             return (yield from self._erase_here(key, profile, shown))
+        processor.clear()
         ids: Sequence[str] = yield ("erase", (key,), {"shown_ids": sorted(shown)})
         return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
 
@@ -479,7 +480,8 @@ class Core:
             processor.links.pop(each, None)
         processor.forget(profile, id_keys)
         self._keep_records([each for each in self.effects.records if each.key not in id_keys])
-        yield ("erase", (key,), {"shown_ids": sorted(shown)})
+        for each in sorted(id_keys):  # this store knows of no links
+            yield ("erase", (each,), {"shown_ids": sorted(shown)})
         self.tombstones.add(id_keys)
         processor.erased = self.tombstones
         return tuple(sorted(each[2:] for each in id_keys))

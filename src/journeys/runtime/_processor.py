@@ -317,6 +317,12 @@ class Processor:
         id_key = _id_key(user_id, anonymous_id)
         return self.links.get(id_key, id_key) if self.links else id_key
 
+    def _own(self, anonymous_id: str | None, key: str) -> str | None:
+        """The anonymous id, unless it is linked to somebody else: on a shared device it is dropped (P2)."""
+        if anonymous_id is None or self.links.get("a:" + anonymous_id, key) == key:
+            return anonymous_id
+        return None
+
     def _is_erased(self, call: Mapping[str, Any], user_id: str | None, anonymous_id: str | None) -> bool:
         if call["type"] == "alias" and any(each in self.erased for each in _id_keys(call)):
             return True
@@ -382,7 +388,7 @@ class Processor:
             traits=kind == "identify" or kind == "group",
             other=other,
             rename=rename,
-            anonymous_id=anonymous_id,
+            anonymous_id=self._own(anonymous_id, key),
         )
         counters = self.effects.counters
         if answer == _advance.DUPLICATE:
@@ -478,9 +484,11 @@ class Processor:
 
     def forget(self, profile: ProfileState | None, id_keys: set[str]) -> None:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
-        if profile is not None:
-            self._queue = [each for each in self._queue if each[2] is not profile]
-            heapq.heapify(self._queue)
+        self._queue = [each for each in self._queue if each[2] is not profile and each[2].key not in id_keys]
+        heapq.heapify(self._queue)
+        for each in id_keys:
+            self.new_links.pop(each, None)
+            self.gone.pop(each, None)
         kept = [each for each in self.waiting if not id_keys & set(_id_keys(each[3]))]
         self.waiting = kept
         heapq.heapify(self.waiting)

@@ -52,8 +52,7 @@ class _Queue:
         heap = self._put_off if entry.ready else self._at_once
         heapq.heappush(heap, (entry.turn, entry.place, entry))
         if len(heap) > 2 * self.length + 64:
-            heap[:] = filter(_counts, heap)
-            heapq.heapify(heap)
+            self.tidy()
 
     def leave(self, entry: _Entry) -> None:
         """The place that it had, if it had one, does not count any more."""
@@ -61,6 +60,12 @@ class _Queue:
         if entry.is_queued:
             entry.is_queued = False
             self.length -= 1
+
+    def tidy(self) -> None:
+        """Drops the places that do not count any more."""
+        for heap in (self._at_once, self._put_off):
+            heap[:] = filter(_counts, heap)
+            heapq.heapify(heap)
 
     def first(self, now: int) -> _Entry | None:
         """The one whose turn it is."""
@@ -223,6 +228,8 @@ class Outbox:
             self._leave(entry)
         for entry in [each for each in self._dead.values() if _is_of(each.delivery, keys, shown_ids)]:
             del self._dead[entry.n]
+        for queue in self._queues.values():
+            queue.tidy()  # places that were left behind still name it
 
     def counts(self) -> tuple[int, int]:
         """How many are unsettled, and how many are dead."""

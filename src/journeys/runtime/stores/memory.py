@@ -230,8 +230,7 @@ class MemoryStore:
         found: list[Waiting] = []
         with self._lock:
             if not self._waiting_sorted or len(self._waiting_order) > 2 * len(self._waiting) + 64:
-                self._waiting_order = sorted((e.timestamp, e.message_id, e.arrival) for e in self._waiting.values())
-                self._waiting_sorted = True
+                self._sort_waiting()
             for entry in self._waiting_order:
                 if entry[0] > until or len(found) >= limit:
                     break
@@ -241,6 +240,10 @@ class MemoryStore:
                 if message_ids is None or (each.message_id and each.message_id in message_ids):
                     found.append(each)
         return found
+
+    def _sort_waiting(self) -> None:
+        self._waiting_order = sorted((e.timestamp, e.message_id, e.arrival) for e in self._waiting.values())
+        self._waiting_sorted = True
 
     def walk(self, after: str | None, limit: int) -> Sequence[str]:
         """``Store.walk``"""
@@ -354,7 +357,9 @@ class MemoryStore:
             ]
             kept = [each for each in self._waiting.values() if keys.isdisjoint((each.id_key, *each.others))]
             self._waiting = {each.arrival: each for each in kept}
-            self._waiting_sorted = False
+            self._sort_waiting()
+            self._due = [entry for entry in self._due if entry[1] not in keys]
+            heapq.heapify(self._due)
         return sorted(keys)
 
     def _forget(self, key: str) -> None:
