@@ -253,9 +253,9 @@ class DeadLetter:
 class Settled:
     """What became of a claimed delivery.
 
-    ``done``; ``retry``: it failed and is to be tried again at ``retry_at``, and those that follow it in its order are
-    put off until then, too; ``dead`` because of ``error``; ``back``: it was not tried, so that its attempt is not
-    counted and anybody may try it at once.
+    ``done``; ``retry``: it failed and is to be tried again at ``retry_at``, and those that follow it in its order, also
+    those that are committed meanwhile, are put off until then, too; ``dead`` because of ``error``; ``back``: it was not
+    tried, so that its attempt is not counted and anybody may try it at once.
     """
 
     delivery_id: str

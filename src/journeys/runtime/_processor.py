@@ -486,9 +486,9 @@ class Processor:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
         self._queue = [each for each in self._queue if each[2] is not profile and each[2].key not in id_keys]
         heapq.heapify(self._queue)
-        for each in id_keys:
-            self.new_links.pop(each, None)
-            self.gone.pop(each, None)
+        for id_key in id_keys:
+            self.new_links.pop(id_key, None)
+            self.gone.pop(id_key, None)
         kept = [each for each in self.waiting if not id_keys & set(_id_keys(each[3]))]
         self.waiting = kept
         heapq.heapify(self.waiting)

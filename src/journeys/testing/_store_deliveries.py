@@ -85,12 +85,16 @@ class DeliveryConformance:
         store.commit(ChangeSet(deliveries=[delivery(n, order_key="one") for n in (1, 2)]))
         store.claim_deliveries(0, 9, worker="w", lease=5)
         store.settle([Settled(delivery_id="d000001", outcome="retry", at=0, retry_at=50)], worker="w")
-        store.commit(ChangeSet(deliveries=[delivery(3)]))
+        store.commit(ChangeSet(deliveries=[delivery(3), delivery(5, order_key="one")]))
         store.claim_deliveries(50, 9, worker="w", lease=5)
         store.settle([Settled(delivery_id=f"d{n:06}", outcome="done", at=50) for n in (1, 3)], worker="w")
         assert store.next_delivery() == 50
         store.commit(ChangeSet(deliveries=[delivery(4)]))
         assert [each.id for each in store.claim_deliveries(50, 1, worker="w", lease=5)] == ["d000004"]
+        store.settle([Settled(delivery_id="d000004", outcome="done", at=50)], worker="w")
+        assert [each.id for each in store.claim_deliveries(50, 9, worker="w", lease=5)] == ["d000002"]
+        store.settle([Settled(delivery_id="d000002", outcome="done", at=50)], worker="w")
+        assert store.next_delivery() == 50  # the fifth
 
     def test_retries_and_new_deliveries_take_turns_by_their_instants(self, store: Store) -> None:
         """Neither waits for ever where there is always more of the other."""

@@ -88,7 +88,10 @@ class StoreModel:
                 raise Conflict("erased")
             self.inputs.append(waiting)
         self._link(changes.links)
-        self.sendings += [_Sending(delivery) for delivery in changes.deliveries]
+        for delivery in changes.deliveries:
+            before = [each for each in self.sendings if each.delivery.order_key == delivery.order_key != ""]
+            put_off = [each.ready for each in before if each.died is None and each.worker is None]
+            self.sendings.append(_Sending(delivery, ready=max(put_off, default=0)))
         self.records += changes.records
         for name, number in changes.counters.items():
             self.counted[name] = self.counted.get(name, 0) + number

@@ -114,7 +114,9 @@ class Outbox:
     def put(self, delivery: Delivery) -> None:
         """A delivery that was just committed."""
         self._numbered += 1
-        self._enter(_Entry(self._numbered, delivery, delivery.attempt - 1))
+        before = self._orders.get(delivery.order_key, ())
+        ready = max((each.ready for each in before if each.worker is None), default=0)
+        self._enter(_Entry(self._numbered, delivery, delivery.attempt - 1, ready))
 
     def _enter(self, entry: _Entry) -> None:
         self._entries[entry.n] = entry

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from journeys.ports import ChangeSet
-from journeys.runtime.stores._statements import DELIVERY, RECORD, Ask, Statements
+from journeys.runtime.stores._statements import DELIVERY, PUT_OFF_BEFORE, RECORD, Ask, Statements
 
 #: What every connection begins with. Plans are held to the indexes: a table that was small when a statement was
 #: planned may not be so when it runs. The name of the schema is data like any other.
@@ -137,7 +137,7 @@ class PostgresStatements(Statements):
     )
     deliver = (
         f"INSERT INTO outbox ({', '.join(DELIVERY[:-1])}, tries, ready)"
-        f" SELECT {', '.join(DELIVERY[:-1])}, attempt - 1, 0"
+        f" SELECT {', '.join(DELIVERY[:-1])}, attempt - 1, {PUT_OFF_BEFORE.format(order_key='c.order_key')}"
         f" FROM {_rows(**{name: _DELIVERY_TYPES.get(name, 'text') for name in DELIVERY})}"
     )
     record = (

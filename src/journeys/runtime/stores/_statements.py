@@ -57,6 +57,11 @@ _UNSETTLED_BEFORE = (
     "SELECT 1 FROM outbox before WHERE before.order_key = o.order_key AND before.order_key <> ''"
     " AND before.n < o.n AND before.died IS NULL"
 )
+#: until when a delivery is put off with those before it in its order: so it is not looked at again and again until then
+PUT_OFF_BEFORE = (
+    "coalesce((SELECT max(before.ready) FROM outbox before WHERE before.order_key = {order_key}"
+    " AND before.order_key <> '' AND before.died IS NULL AND before.worker IS NULL), 0)"
+)
 #: the destinations of all that is unsettled: one look into the index for each of them
 _ALL_NAMES = (
     "SELECT min(destination) FROM outbox WHERE died IS NULL UNION ALL"

@@ -13,7 +13,18 @@ from typing import Any
 
 from journeys.errors import JourneysError, nearest
 from journeys.runtime.stores._operations import Operations, as_unit
-from journeys.runtime.stores._statements import DELIVERY, RECORD, Ask, Bulk, Statement, Statements, Steps, T, Tell
+from journeys.runtime.stores._statements import (
+    DELIVERY,
+    PUT_OFF_BEFORE,
+    RECORD,
+    Ask,
+    Bulk,
+    Statement,
+    Statements,
+    Steps,
+    T,
+    Tell,
+)
 from journeys.runtime.stores._sync import SyncStore
 
 #: marks a file as ours: "jrny"
@@ -74,6 +85,7 @@ _VERSION_3 = (
 )
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
+_ORDER_KEY = f"?{DELIVERY.index('order_key') + 1}"
 _THEIRS = f"profile {_AMONG} AND (key {_AMONG} OR (key = '' AND profile {_AMONG}))"
 _OLDEST = "n IN (SELECT n FROM trace WHERE at < ? ORDER BY at, profile, n LIMIT ?)"
 
@@ -121,7 +133,7 @@ class SQLiteStatements(Statements):
     collapse = "UPDATE ids SET leads_to = ? WHERE leads_to = ?"
     deliver = (
         f"INSERT INTO outbox ({', '.join(DELIVERY[:-1])}, tries, ready)"
-        f" VALUES ({', '.join('?' for _ in DELIVERY)} - 1, 0)"
+        f" VALUES ({', '.join('?' for _ in DELIVERY)} - 1, {PUT_OFF_BEFORE.format(order_key=_ORDER_KEY)})"
     )
     record = f"INSERT INTO trace ({', '.join(RECORD)}) VALUES ({', '.join('?' for _ in RECORD)})"
     wait = (
