@@ -509,7 +509,6 @@ MUTANTS = [
         CORE,
         "            read_watermark=read_watermark,",
         "            read_watermark=None,",
-        area="crash",
     ),
     Mutant(
         "what was applied goes on waiting",
@@ -873,7 +872,7 @@ CONTROLS = [
         '"""Instants, durations and local times.',
         area,
     )
-    for area in ("engine", "stores", "delivery", "crash")
+    for area in ("engine", "stores", "delivery")
 ]
 
 #: the few of the normal run: one for each kind of code

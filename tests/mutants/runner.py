@@ -1,6 +1,6 @@
 """Applies mutants to a copy of the package, each by itself, and says which of them the tests notice.
 
-python -m tests.mutants.runner [NAME …] [--area engine|stores|delivery|crash] [--jobs 2]
+python -m tests.mutants.runner [NAME …] [--area engine|stores|delivery] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ TESTS = {
         "not Postgres",
     ],
     "delivery": ["tests/runtime/delivery"],
-    "crash": ["tests/runtime/test_core.py", "tests/runtime/stores/test_conformance.py", "tests/runtime/crash"],
 }
 
 

@@ -13,7 +13,23 @@ from journeys.codec import load_space
 from journeys.runtime import _core
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores.sqlite import SQLiteStore
-from tests.support import alias, branch, delay, hold, identify, instant, journey, on, run, send, space, trace_of, track
+from tests.support import (
+    advance,
+    alias,
+    at,
+    branch,
+    delay,
+    hold,
+    identify,
+    instant,
+    journey,
+    on,
+    run,
+    send,
+    space,
+    trace_of,
+    track,
+)
 
 
 class Failing:
@@ -65,6 +81,27 @@ def test_a_conflict_is_repeated_with_what_is_there_now(failing: Failing) -> None
     assert [answer.status for answer in answers] == expected().answers
     assert trace_of(simulation) == expected().trace
     assert failing.counters() == expected().counters
+
+
+def test_what_was_overtaken_by_the_watermark_is_late(failing: Failing, tmp_path: Path) -> None:
+    """T5, I7: another worker has moved it between the load and the commit of this one."""
+
+    class Overtaken(Failing):
+        is_overtaken = True
+
+        def commit(self, changes: Any) -> None:
+            if not self.is_overtaken:
+                self.is_overtaken = True
+                with SQLiteStore(tmp_path / "a.db") as other:
+                    advance(Simulation(load_space(DOCUMENT), other), instant("PT3H"))
+            super().commit(changes)
+
+    overtaken = Overtaken(failing.store)
+    simulation = Simulation(load_space(DOCUMENT), overtaken)
+    overtaken.is_overtaken, overtaken.commits = False, 0
+    (answer,) = simulation.feed([track("Start", "PT1H", id="m", n=1)])
+    assert (answer.status, overtaken.commits) == ("late", 2)
+    assert trace_of(simulation)[0]["at"] == at("PT3H")
 
 
 def test_a_conflict_that_does_not_end(failing: Failing) -> None:
