@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "journeys"
 
 #: seconds that one test, and all of them, may take before the mutant is taken to hang
-ONE_TEST, ALL_TESTS = 60, 600
+ONE_TEST, ALL_TESTS = 120, 1200
 
 #: what is asked, the quickest first: it stops at the first test that fails
 TESTS = {
