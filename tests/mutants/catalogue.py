@@ -848,8 +848,8 @@ MUTANTS = [
         "who stops keeps what it has not begun",
         "D2",
         DESK,
-        "        for lane in self.lanes.values():\n            self._put_back(lane)\n        while",
-        "        while",
+        "        for lane in self.lanes.values():\n            self._put_back(lane)\n        try:",
+        "        try:",
         area="delivery",
     ),
     Mutant(

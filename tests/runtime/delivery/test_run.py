@@ -1,6 +1,7 @@
 """A worker of its own, with threads and without."""
 
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -178,6 +179,11 @@ def test_stopped_it_finishes_what_is_under_way_and_puts_back_the_rest():
         boss.run(stop)
     stop.set()
     boss.wake()
+    for _ in range(1000):
+        if store.backlog()["a"].in_flight == 1:
+            break
+        time.sleep(0.005)
+    assert store.backlog()["a"].in_flight == 1, "the rest is given back at once"
     go_on.set()
     worker.join(10)
     assert not worker.is_alive()

@@ -161,12 +161,15 @@ class Desk:
         """Nothing is begun any more; what is under way comes to its end."""
         for lane in self.lanes.values():
             self._put_back(lane)
-        while self._under_way:
-            waited: Waited = yield WAIT_FOR_RESULTS
-            self._judge_all(waited)
-            for lane in self.lanes.values():  # a batch that was taken apart
-                self._put_back(lane)
-        yield from self._settle()
+        try:
+            yield from self._settle()  # others need not wait for calls that take their time
+        finally:
+            while self._under_way:
+                waited: Waited = yield WAIT_FOR_RESULTS
+                self._judge_all(waited)
+                for lane in self.lanes.values():  # a batch that was taken apart
+                    self._put_back(lane)
+            yield from self._settle()
 
     # beginning
 
