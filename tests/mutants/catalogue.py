@@ -647,8 +647,8 @@ MUTANTS = [
         "sqlite: what follows is not put off",
         "D4",
         SQLITE,
-        "AND f.n > h.n AND f.ready < ?1)",
-        "AND f.n > h.n AND f.ready > ?1)",
+        "AND f.died IS NULL AND f.n > h.n)",
+        "AND f.died IS NULL AND f.n < h.n)",
         area="stores",
     ),
     Mutant(

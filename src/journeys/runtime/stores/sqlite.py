@@ -85,7 +85,6 @@ _VERSION_3 = (
 )
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
-_ORDER_KEY = f"?{DELIVERY.index('order_key') + 1}"
 _THEIRS = f"profile {_AMONG} AND (key {_AMONG} OR (key = '' AND profile {_AMONG}))"
 _OLDEST = "n IN (SELECT n FROM trace WHERE at < ? ORDER BY at, profile, n LIMIT ?)"
 
@@ -133,7 +132,8 @@ class SQLiteStatements(Statements):
     collapse = "UPDATE ids SET leads_to = ? WHERE leads_to = ?"
     deliver = (
         f"INSERT INTO outbox ({', '.join(DELIVERY[:-1])}, tries, ready)"
-        f" VALUES ({', '.join('?' for _ in DELIVERY)} - 1, {PUT_OFF_BEFORE.format(order_key=_ORDER_KEY)})"
+        f" SELECT {', '.join(DELIVERY[:-1])}, attempt - 1, {PUT_OFF_BEFORE.format(order_key='c.order_key')}"
+        f" FROM (SELECT {', '.join(f'? AS {name}' for name in DELIVERY)}) c"
     )
     record = f"INSERT INTO trace ({', '.join(RECORD)}) VALUES ({', '.join('?' for _ in RECORD)})"
     wait = (
