@@ -20,7 +20,6 @@ from journeys.runtime.stores._statements import (
     Steps,
     T,
     Tell,
-    delivery_row,
     record_row,
 )
 
@@ -169,7 +168,7 @@ class Operations:
         """What only adds. The figures and counters come late, because whoever adds to one holds it until the end."""
         sql = self.sql
         bulks = (
-            Bulk(sql.deliver, [delivery_row(each) for each in changes.deliveries]),
+            Bulk(sql.deliver, [sql.delivery_row(each) for each in changes.deliveries]),
             Bulk(sql.record, [record_row(each) for each in changes.records]),
             Bulk(sql.tally, sorted((*key, number) for key, number in changes.tallies.items())),
             Bulk(sql.count, sorted(changes.counters.items())),

@@ -9,7 +9,7 @@ Names are constants of this package and data is always a parameter.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -48,7 +48,6 @@ Steps = Generator[Sequence[Statement], Sequence[Any], T]
 
 DELIVERY = tuple(field.name for field in attrs.fields(Delivery))
 RECORD = tuple(field.name for field in attrs.fields(TraceRow))
-delivery_row = attrgetter(*DELIVERY)
 record_row = attrgetter(*RECORD)
 
 #: columns of a delivery as they are read; ``tries`` counts those made
@@ -90,7 +89,8 @@ class Statements:
     revived: str = ""  # the same rows, if ``created`` leaves those alone whose profile is gone
     link: str  # key, leads_to, was
     collapse: str  # leads_to, was
-    deliver: str  # the fields of Delivery
+    deliver: str  # what ``delivery_row`` makes of a delivery
+    delivery_row: Callable[[Delivery], tuple[Any, ...]] = attrgetter(*DELIVERY)
     record: str  # the fields of TraceRow
     wait: str  # arrival, timestamp, message_id, id_key, call, others
     applied: str  # arrival

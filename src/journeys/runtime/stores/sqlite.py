@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,9 @@ class SQLiteStatements(Statements):
     collapse = "UPDATE ids SET leads_to = ? WHERE leads_to = ?"
     deliver = (
         f"INSERT INTO outbox ({', '.join(DELIVERY[:-1])}, tries, ready)"
-        f" SELECT {', '.join(DELIVERY[:-1])}, attempt - 1, {PUT_OFF_BEFORE.format(order_key='c.order_key')}"
-        f" FROM (SELECT {', '.join(f'? AS {name}' for name in DELIVERY)}) c"
+        f" VALUES ({', '.join('?' for _ in DELIVERY)} - 1, {PUT_OFF_BEFORE.format(order_key='?')})"
     )
+    delivery_row = attrgetter(*DELIVERY, "order_key")
     record = f"INSERT INTO trace ({', '.join(RECORD)}) VALUES ({', '.join('?' for _ in RECORD)})"
     wait = (
         "INSERT INTO waiting (arrival, timestamp, message_id, id_key, call, others) VALUES (?, ?, ?, ?, ?, ?)"
