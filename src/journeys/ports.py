@@ -236,6 +236,9 @@ class ChangeSet:
     tallies: Mapping[tuple[str, int, int, str], int] = attrs.field(factory=dict)
     #: named texts to set, such as how much of a file has been applied
     notes: Mapping[str, str] = attrs.field(factory=dict)
+    #: named texts as they were read, "" for one that is not there: Conflict if one is another by now. What is built on
+    #: them stands or falls with them: of two that change a note which both have read, one is refused
+    read_notes: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

@@ -75,6 +75,8 @@ class StoreModel:
     def _apply(self, changes: ChangeSet) -> None:
         if changes.read_watermark is not None and self.mark > changes.read_watermark:
             raise Conflict("watermark")
+        if any(self.noted.get(name, "") != text for name, text in changes.read_notes.items()):
+            raise Conflict("notes")
         for change in changes.states:
             self._change(change)
         for arrival in changes.applied:

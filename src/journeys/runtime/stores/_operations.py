@@ -119,13 +119,17 @@ class Operations:
         rest = [*self._rest(changes)]
         if moves:
             rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
-        before: list[Statement] = [*sql.fence(exclusive=moves), Ask(sql.meta), *made]
+        rewrites = not changes.read_notes.keys().isdisjoint(changes.notes)
+        read = [Ask(sql.noted, (sql.listed(sorted(changes.read_notes)),))] if changes.read_notes else []
+        before: list[Statement] = [*sql.fence(exclusive=moves or rewrites), Ask(sql.meta), *read, *made]
         locked: list[Statement] = [*before, *sql.lock_ids(changes)]
         answers = yield [*locked, *checked, *(() if changes.links else rest)]
-        [(schema, watermark, _)] = answers[len(before) - len(made) - 1]
+        [(schema, watermark, _)] = answers[len(before) - len(made) - len(read) - 1]
         self._check_schema(schema)
         if changes.read_watermark is not None and watermark > changes.read_watermark:
             raise Conflict("the watermark has moved")
+        if read and dict(answers[len(before) - len(made) - 1]) != {k: v for k, v in changes.read_notes.items() if v}:
+            raise Conflict("a note was changed meanwhile")
         counts = [*answers[len(before) - len(made) : len(before)], *answers[len(locked) : len(locked) + len(checked)]]
         _expect(expected, counts)
         if changes.links:

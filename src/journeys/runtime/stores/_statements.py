@@ -153,6 +153,7 @@ class Statements:
             " GROUP BY journey, version, day, figure ORDER BY journey, version, day, figure"
         )
         self.all_tallies = self.tallies.replace(" WHERE journey IN (?, '')", "")
+        self.noted = f"SELECT name, text FROM notes WHERE text <> '' AND name {among}"
         self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
         self.figures = (
             "SELECT p.profiles, CAST(p.live AS bigint), p.due, o.n - o.dead, o.dead, t.n, w.n FROM"

@@ -90,6 +90,8 @@ class MemoryStore:
         with self._lock:
             if changes.read_watermark is not None and self._watermark > changes.read_watermark:
                 raise Conflict("the watermark has moved")
+            if any(self._notes.get(name, "") != text for name, text in changes.read_notes.items()):
+                raise Conflict("a note was changed meanwhile")
             for each in changes.states:
                 self._check(each)
             if changes.waiting or changes.applied:
