@@ -341,7 +341,7 @@ class Evaluator(SegmentCalls, Lifecycle):
             for name, number in self._core.effects.counters.items():
                 counted[name] = counted.get(name, 0) + number
             if self._core.newer:
-                counted["newer_state"] = self._core.newer
+                counted["newer_state"] = len(self._core.newer)
             return counted
 
     def journey_figures(
