@@ -81,6 +81,15 @@ class ListDestination(Protocol):
         ...
 
 
+@runtime_checkable
+class AsyncListDestination(Protocol):
+    """The async twin of ``ListDestination``."""
+
+    async def deliver_batch_async(self, deliveries: Sequence[Delivery]) -> None:
+        """Hands over adds and removals, in order; raises as ``Destination.deliver`` for all of them together."""
+        ...
+
+
 class Clock(Protocol):
     """Where the present comes from."""
 

@@ -210,7 +210,7 @@ def run_change(options: argparse.Namespace) -> int:
     store.close()
     try:
         with _evaluator(options, attrs.evolve(space, journeys=())) as evaluator:
-            changed = evaluator._set_status(options.journey, options.status)
+            changed = getattr(evaluator, options.command)(options.journey)
     except (UnknownJourney, ValueError) as error:
         raise Failure(str(error)) from None
     print(f"{changed.key} version {changed.version} is {changed.status}")

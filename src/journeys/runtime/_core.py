@@ -415,6 +415,21 @@ class Core:
             return found.get(note, "")
         return reached
 
+    def change_loaded(
+        self, keys: Sequence[str], change: Callable[[ProfileState], bool]
+    ) -> Generator[Request, Any, None]:
+        """Lets each of these profiles change if it wants to; what another worker changes meanwhile stays as it is."""
+        yield from self._load(keys, passes_newer=True)
+        processor = self.processor
+        changed = [profile for profile in processor.states.values() if change(profile)]
+        if changed:
+            assert processor.touched is not None
+            processor.touched.update(changed)
+            try:
+                yield from self._commit(None)
+            except Conflict:
+                yield from self._begin_again()
+
     def look(self, see: Callable[[Engine, ProfileState], None]) -> Generator[Request, Any, None]:
         """Shows every profile as it is; nothing is changed."""
         processor = self.processor
