@@ -28,6 +28,7 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("l", "lists", {}),
     ("u", "outputs", {}),
     ("h", "history", []),
+    ("M", "missed", {}),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]

@@ -21,6 +21,9 @@ def forget(profile: ProfileState, plan: Plan, watermark: int) -> bool:
         profile.marks = marks
         if profile.ends:
             profile.ends = ends
+    if has_changed and profile.missed:
+        for scope, missed in profile.missed.items():
+            profile.missed[scope] = {each: at for each, at in missed.items() if marks.get(each) == at}
     if plan.retention.instances is not None and profile.instances:
         has_changed |= forget_ended(profile, plan.retention.instances.before(now))
     return has_changed

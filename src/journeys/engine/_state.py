@@ -213,6 +213,8 @@ class ProfileState:
     outputs: dict[str, list[Any]] = EMPTY
     #: backfilled events: [timestamp, message id, event, properties]
     history: list[list[Any]] = EMPTY_LIST
+    #: publication of a historical entry -> message ids that came live before it, with their marks (C4)
+    missed: dict[str, dict[str, int]] = EMPTY
     _history_ids: set[str] | frozenset[str] = frozenset()
     #: instances of journeys or versions that the plan does not know: kept, and left alone
     foreign: list[Any] = EMPTY_LIST
