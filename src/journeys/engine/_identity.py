@@ -32,6 +32,8 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
             feature.merge(profile.own("cells").setdefault(key, feature.new()), cell)
     profile.accepted += other.accepted
     profile.seq = max(profile.seq, other.seq)
+    if other.shared:
+        profile.shared = (*profile.shared, *(each for each in other.shared if each not in profile.shared))
     profile.history = sorted([*other.history, *profile.history], key=lambda entry: entry[0])
     _merge_missed(profile, other)
     profile.marks = dict(sorted({**other.marks, **profile.marks}.items(), key=lambda mark: mark[1]))

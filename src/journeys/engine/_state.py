@@ -188,6 +188,8 @@ class ProfileState:
     )
     # what most profiles never have is kept with those that do: EMPTY, or a class attribute, until it is set
     anonymous_id: str | None = None
+    #: keys of others who were seen with one of its anonymous ids: a shared device (P2, V6)
+    shared: tuple[str, ...] | list[str] = ()
     #: id keys that lead here besides its own
     linked: tuple[str, ...] = ()
     #: the second of its latest event and how many there were in it, where that is limited (L2)

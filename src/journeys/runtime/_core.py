@@ -28,7 +28,7 @@ from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
 from journeys.runtime._calls import Answer, replay_timestamp
-from journeys.runtime._processor import Processor
+from journeys.runtime._processor import Processor, id_keys_of
 from journeys.runtime.tallies import Kept, Tallied, Tallies
 
 #: a request to the store: method, arguments, keyword arguments
@@ -460,38 +460,55 @@ class Core:
 
     def erase(self, id_key: str) -> Generator[Request, Any, tuple[str, ...]]:
         """Removes everything that names the person behind the id (V6)."""
+        processor = self.processor
         for _ in range(MAX_CONFLICTS):
             if not self.exclusive:
-                yield from self._load([id_key])
-            processor = self.processor
+                found = yield from self.states_of([id_key])
+                yield from self._load([id_key, *(each for profile in found for each in profile.shared)])
             key = processor.links.get(id_key, id_key)
-            profile = processor.states.get(key)
+            person = processor.states.get(key)
+            shown = {key[2:], id_key[2:]} | ({each[2:] for each in person.linked} if person is not None else set())
+            strangers = self._forget_device(person) if person is not None else []
+            if self.exclusive:
+                if person is not None:
+                    self.count()
+                    self._tallies.update(self._vanished(person))
+                return (yield from self._erase_here(key, person, shown, strangers))
+            # with its own version: whoever is seen with its ids meanwhile is not missed
+            processor.touched = {person, *strangers} if person is not None else set()
+            named = {key, id_key, *(person.linked if person is not None else ())}
+            also = ChangeSet(
+                states=self._state_changes(),
+                applied=sorted(each[2] for each in processor.waiting if named & set(id_keys_of(each[3]))),
+                tallies={} if person is None else self._vanished(person),
+                read_notes=self._known_library(),
+            )
+            asked = {"shown_ids": sorted(shown), "seen_by": _all_keys(strangers), "also": also}
             try:
-                yield from self._vanish(profile)
+                ids: Sequence[str] = yield ("erase", (key,), asked)
             except Conflict:
+                yield from self._begin_again()
                 continue
-            break
-        shown = {key[2:], id_key[2:]} | ({each[2:] for each in profile.linked} if profile is not None else set())
-        if self.exclusive:
-            return (yield from self._erase_here(key, profile, shown))
-        ids: Sequence[str] = yield ("erase", (key,), {"shown_ids": sorted(shown)})
-        return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
+            return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
+        raise Conflict(f"the profile was changed by other workers {MAX_CONFLICTS} times in a row")
 
-    def _vanish(self, profile: ProfileState | None) -> Generator[Request, Any, None]:
-        """The figures say no longer that the person waits somewhere; on a store she is gone with that."""
-        if profile is None:
-            return
-        if self.exclusive:
-            self.count()
-        tallies = self._counting.vanished(profile, max(profile.clock, self.processor.watermark, 0))
-        if self.exclusive:
-            self._tallies.update(tallies)
-        elif tallies:
-            gone = StateChange(key=profile.key, state=None, expected=profile.version)
-            yield ("commit", (ChangeSet(states=[gone], tallies=tallies),), {})
+    def _forget_device(self, profile: ProfileState) -> list[ProfileState]:
+        """Others were not seen with an anonymous id of this person any more; answers who ever was."""
+        processor = self.processor
+        ids = {each[2:] for each in (profile.key, *profile.linked) if each[0] == "a"}
+        found = [processor.states.get(processor.links.get(each, each)) for each in profile.shared]
+        strangers = [each for each in found if each is not None and each is not profile]
+        for stranger in strangers:
+            if stranger.anonymous_id in ids:
+                stranger.anonymous_id, stranger.seen_at = None, -1
+        return strangers
+
+    def _vanished(self, person: ProfileState) -> dict[Tallied, int]:
+        """The figures say no longer that the person waits somewhere."""
+        return self._counting.vanished(person, max(person.clock, self.processor.watermark, 0))
 
     def _erase_here(
-        self, key: str, profile: ProfileState | None, shown: set[str]
+        self, key: str, profile: ProfileState | None, shown: set[str], strangers: Sequence[ProfileState]
     ) -> Generator[Request, Any, tuple[str, ...]]:
         processor = self.processor
         id_keys = {key} | (set(profile.linked) if profile is not None else set())
@@ -500,8 +517,16 @@ class Core:
             processor.states.pop(each, None)
             processor.links.pop(each, None)
         processor.forget(profile, id_keys)
-        self._keep_records([each for each in self.effects.records if each.key not in id_keys])
-        yield ("erase", (key,), {"shown_ids": sorted(shown)})
+        others = _all_keys(strangers)
+        texts = [encode(each[2:]) for each in id_keys if each[0] == "a"] if others else []
+        self._keep_records(
+            [
+                each
+                for each in self.effects.records
+                if each.key not in id_keys and not (each.key in others and any(text in each.record for text in texts))
+            ]
+        )
+        yield ("erase", (key,), {"shown_ids": sorted(shown), "seen_by": others})
         self.tombstones.add(id_keys)
         processor.erased = self.tombstones
         return tuple(sorted(each[2:] for each in id_keys))
@@ -556,6 +581,11 @@ class Core:
         loaded: Loaded = yield ("load", (sorted(id_keys),), {})
         stored = {each.key: each for each in loaded.profiles.values()}
         return [decode_state(each.state, self.plan) for each in stored.values()]
+
+
+def _all_keys(profiles: Iterable[ProfileState]) -> list[str]:
+    """Every key that they have or had."""
+    return sorted({key for profile in profiles for key in (profile.key, *profile.linked)})
 
 
 class Tombstones:

@@ -230,8 +230,17 @@ class StoreModel:
 
     # forgetting
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> list[str]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> list[str]:
         """``Store.erase``"""
+        if also is not None:
+            self.commit(also)
         end = self.end(profile_key)
         keys = {profile_key, end, *(key for key in self.links if self.end(key) == end)}
         self.profiles.pop(end, None)

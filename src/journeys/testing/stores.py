@@ -628,6 +628,37 @@ class StoreConformance:
         store.erase("u:1", shown_ids=["1"])
         assert [each.id for each in store.claim_deliveries(1, 9, worker="w", lease=1)] == ["d000002"]
 
+    def test_a_device_that_others_used_is_forgotten_there(self, store: Store) -> None:
+        """Their deliveries and records that name it are gone, the rest of theirs is not."""
+        store.commit(
+            ChangeSet(
+                states=[state("u:1"), state("u:2"), state("u:3")],
+                links={"a:é": "u:1"},
+                deliveries=[
+                    delivery(1, user_id="2", anonymous_id="é"),
+                    delivery(2, user_id="2", anonymous_id="é", body='{"id":"é"}'.encode()),
+                    delivery(3, user_id="2", anonymous_id="b", body='{"id":"éa"}'.encode()),
+                    delivery(4, user_id="3", anonymous_id="c", body='{"id":"é"}'.encode()),
+                ],
+                records=[
+                    record(1, key="u:2", record='{"id":"é"}'),
+                    record(2, key="u:2", record='{"id":"éa"}'),
+                    record(3, key="u:3", record='{"id":"é"}'),
+                ],
+            )
+        )
+        version = store.load(["u:2"]).profiles["u:2"].version
+        also = ChangeSet(states=[state("u:2", version + 1)])
+        with pytest.raises(Conflict):
+            store.erase("u:1", shown_ids=["1"], seen_by=["u:2"], also=also)
+        assert store.load(["a:é"]).profiles.keys() == {"a:é"}
+        also = ChangeSet(states=[state("u:2", version)])
+        assert store.erase("u:1", shown_ids=["1"], seen_by=["u:2"], also=also) == ["a:é", "u:1"]
+        assert store.load(["u:2"]).profiles["u:2"].version == version + 1
+        left = store.claim_deliveries(0, 9, worker="w", lease=1)
+        assert [(each.id[-1], each.anonymous_id) for each in left] == [("1", None), ("3", "b"), ("4", "c")]
+        assert list(store.trace()) == ['{"id":"éa"}', '{"id":"é"}']
+
     # durability
 
     def test_what_was_committed_is_there_after_reopening(self, store: Store) -> None:
