@@ -12,7 +12,7 @@ from journeys import (
     ContextTime,
     DataSplit,
     Delay,
-    Event,
+    EventEntry,
     HoldUntil,
     Journey,
     LocalTime,
@@ -64,7 +64,7 @@ def test_one_argument_or_two_without_a_name(cls: type[Step]) -> None:
 
 
 def test_a_journey_and_a_space_are_shown_in_a_line() -> None:
-    one = Journey(key="cart", entry=Event("Order"), start="wait", steps={"wait": Delay("P1D")})  # type: ignore[arg-type]
+    one = Journey(key="cart", entry=EventEntry("Order"), start="wait", steps={"wait": Delay("P1D")})
     assert repr(one) == "<Journey 'cart' version 1, live, 1 step>"
     made = load_space(
         space(
