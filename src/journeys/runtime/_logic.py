@@ -2,7 +2,8 @@
 
 An operation is a generator: it asks a store, and is driven under the evaluator's lock, so that nothing of the evaluator
 is read before its turn has come. What is longer than one operation asks the evaluator itself, by the names of its
-methods: ``_do`` for an operation, ``_drain`` for deliveries, ``_sleep``.
+methods: ``_do`` for an operation, ``_drain`` for deliveries, ``_sleep``. What only reads is driven by ``_see``, which
+sends nothing.
 """
 
 from __future__ import annotations

@@ -70,11 +70,15 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     # driving the logic
 
-    async def _do(self, steps: Steps[T]) -> T:
+    async def _see(self, steps: Steps[T]) -> T:
         async with self._lock:
             if not hasattr(self, "_core"):
                 self._core, self._publisher = await drive_async(self._opening(**self._settings), self.store)
             answer: T = await drive_async(steps, self.store)
+        return answer
+
+    async def _do(self, steps: Steps[T]) -> T:
+        answer = await self._see(steps)
         if self._memory is not None and self._memory.next_delivery() is not None:
             await self.deliver()
         return answer
@@ -123,7 +127,7 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     async def next_due(self) -> int | None:
         """The earliest instant at which something happens by itself."""
-        return await self._do(self._next_due())
+        return await self._see(self._next_due())
 
     async def run(self, *, poll: float = 1.0, prune: Duration | str | timedelta | None = "P1D") -> None:
         """Follows the clock: lets deadlines fire and deliveries go out, until ``stop`` is called.
@@ -146,18 +150,18 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     async def figures(self) -> dict[str, int]:
         """How many ``profiles``, ``live`` instances, profiles with something ``due``, and so on there are."""
-        return await self._do(self._figures())
+        return await self._see(self._figures())
 
     @property
     async def counters(self) -> dict[str, int]:
         """How often what the contract counts has happened: ``late``, ``duplicates``, ``missing_identifier``, …"""
-        return await self._do(self._counters())
+        return await self._see(self._counters())
 
     async def trace(
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> AsyncIterator[dict[str, Any]]:
         """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
-        kept = await self._do(self._kept())
+        kept = await self._see(self._kept())
         if kept is not None:
             for record in views.records(kept, profile, journey, instance):
                 yield record
@@ -167,7 +171,7 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     async def profile(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> views.ProfileView | None:
         """What is known of a person now: traits, computed traits, audiences, journeys; None if nothing is."""
-        return await self._do(self._profile(id_key(user_id, anonymous_id)))
+        return await self._see(self._profile(id_key(user_id, anonymous_id)))
 
     async def explain(
         self,
@@ -178,19 +182,19 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
         at: str | datetime | int | None = None,
     ) -> Explanation:
         """Why a person is in a journey and what is waited for, or why not, now or ``at`` an instant."""
-        return await self._do(self._explaining(id_key(user_id, anonymous_id), journey, at))
+        return await self._see(self._explaining(id_key(user_id, anonymous_id), journey, at))
 
     @property
     async def watermark(self) -> str | None:
         """The latest instant that ``advance`` has promised to be over."""
-        return await self._do(self._watermark())
+        return await self._see(self._watermark())
 
     # life and versions
 
     @property
     async def journeys(self) -> tuple[Journey, ...]:
         """Every version of every journey, with its status; one that has been superseded is shown as paused."""
-        return await self._do(self._versions())
+        return await self._see(self._versions())
 
     async def publish(self, journey: Journey) -> Journey:
         """Publishes a new or edited journey as the next version, and answers it with its number (V2)."""
@@ -210,7 +214,7 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     async def clone(self, key: str, new_key: str, name: str | None = None) -> Journey:
         """A draft with a new key and name, and so with destination keys of its own (V5)."""
-        return await self._do(self._cloning(key, new_key, name))
+        return await self._see(self._cloning(key, new_key, name))
 
     async def backfill(
         self, calls: Iterable[Mapping[str, Any]], *, progress: Callable[[int], None] | None = None
@@ -237,7 +241,7 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
                 close()
 
     async def __aenter__(self) -> Self:
-        await self._do(self._kept())
+        await self._see(self._kept())
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -77,6 +77,10 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         answer: T = drive(steps, self.store)
         return answer
 
+    def _see(self, steps: Steps[T]) -> T:
+        with self._lock:
+            return self._drive(steps)
+
     def _do(self, steps: Steps[T]) -> T:
         with self._lock:
             answer = self._drive(steps)
@@ -152,7 +156,7 @@ class Evaluator(Logic, SegmentCalls[Answer]):
 
     def next_due(self) -> int | None:
         """The earliest instant at which something happens by itself."""
-        return self._do(self._next_due())
+        return self._see(self._next_due())
 
     def run(self, *, poll: float = 1.0, prune: Duration | str | timedelta | None = "P1D") -> None:
         """Follows the clock: lets deadlines fire and deliveries go out, until ``stop`` is called.
@@ -180,18 +184,18 @@ class Evaluator(Logic, SegmentCalls[Answer]):
 
     def figures(self) -> dict[str, int]:
         """How many ``profiles``, ``live`` instances, profiles with something ``due``, and so on there are."""
-        return self._do(self._figures())
+        return self._see(self._figures())
 
     @property
     def counters(self) -> dict[str, int]:
         """How often what the contract counts has happened: ``late``, ``duplicates``, ``missing_identifier``, …"""
-        return self._do(self._counters())
+        return self._see(self._counters())
 
     def trace(
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
-        kept = self._do(self._kept())  # a copy: reading may take long, or end in another thread
+        kept = self._see(self._kept())  # a copy: reading may take long, or end in another thread
         if kept is not None:
             yield from views.records(kept, profile, journey, instance)
             return
@@ -200,7 +204,7 @@ class Evaluator(Logic, SegmentCalls[Answer]):
 
     def profile(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> views.ProfileView | None:
         """What is known of a person now: traits, computed traits, audiences, journeys; None if nothing is."""
-        return self._do(self._profile(id_key(user_id, anonymous_id)))
+        return self._see(self._profile(id_key(user_id, anonymous_id)))
 
     def explain(
         self,
@@ -214,19 +218,19 @@ class Evaluator(Logic, SegmentCalls[Answer]):
 
         Also of somebody of whom nothing is known. KeyError if there is no such journey.
         """
-        return self._do(self._explaining(id_key(user_id, anonymous_id), journey, at))
+        return self._see(self._explaining(id_key(user_id, anonymous_id), journey, at))
 
     @property
     def watermark(self) -> str | None:
         """The latest instant that ``advance`` has promised to be over."""
-        return self._do(self._watermark())
+        return self._see(self._watermark())
 
     # life and versions
 
     @property
     def journeys(self) -> tuple[Journey, ...]:
         """Every version of every journey, with its status; one that has been superseded is shown as paused."""
-        return self._do(self._versions())
+        return self._see(self._versions())
 
     def publish(self, journey: Journey) -> Journey:
         """Publishes a new or edited journey as the next version, and answers it with its number (V2).
@@ -251,7 +255,7 @@ class Evaluator(Logic, SegmentCalls[Answer]):
 
     def clone(self, key: str, new_key: str, name: str | None = None) -> Journey:
         """A draft with a new key and name, and so with destination keys of its own (V5)."""
-        return self._do(self._cloning(key, new_key, name))
+        return self._see(self._cloning(key, new_key, name))
 
     def backfill(
         self, calls: Iterable[Mapping[str, Any]], *, progress: Callable[[int], None] | None = None
