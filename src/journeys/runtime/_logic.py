@@ -34,9 +34,11 @@ from journeys.runtime._opening import opened
 from journeys.runtime._publishing import Publisher
 from journeys.runtime.clocks import ManualClock, SystemClock, shifted
 from journeys.runtime.destinations.registry import build_destination
+from journeys.runtime.tallies import by_days, is_whole
 
 if TYPE_CHECKING:
     from journeys.runtime.analysis.explain import Explanation
+    from journeys.runtime.analysis.figures import Figures
 
 T = TypeVar("T")
 Steps = Generator[Request, Any, T]
@@ -290,14 +292,25 @@ class Logic:
         now = yield from self._present()
         return views.view(found[0], self._core.plan, max(now, found[0].clock)) if found else None
 
-    def _explaining(self, key: str, journey: str, at: Any) -> Steps[Explanation]:
+    def _explaining(self, key: str, journey: str, at: Any, calls: Iterable[Mapping[str, Any]]) -> Steps[Explanation]:
         from journeys.runtime.analysis.explain import explain
 
         versions = yield from self._versions()
         found = yield from self._core.states_of([key])
         now = (yield from self._present()) if at is None else instant_of(at)
         space = attrs.evolve(self.space, journeys=versions)
-        return explain(found[0] if found else ProfileState(key), self._core.plan, space, journey, now)
+        return explain(found[0] if found else ProfileState(key), self._core.plan, space, journey, now, calls)
+
+    def _figures_by_day(self, first: int | None, last: int | None, people: bool) -> Steps[tuple[Figures, bool]]:
+        """The figures of all journeys, and whether the records are yet to be added."""
+        from journeys.runtime.analysis.figures import Figures
+
+        journeys = yield from self._versions()
+        if not people and by_days(first, last):
+            rows = yield from self._core.tallies()
+            if is_whole(rows):
+                return Figures.kept(journeys, rows, start=first, end=last), False
+        return Figures(journeys, start=first, end=last, people=people), True
 
     def _present(self) -> Steps[int]:
         mark = yield from self._mark()

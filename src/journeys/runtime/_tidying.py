@@ -32,7 +32,7 @@ def begin(core: Core, now: int, pause: Duration) -> Generator[Request, Any, tupl
 def tidy_trace(core: Core, before: int) -> Generator[Request, Any, bool]:
     """Deletes some records that are older; answers whether that was all of them."""
     if core.exclusive:
-        core.effects.records = [each for each in core.effects.records if each.at >= before]
+        core.forget_records(before)
     count: int = yield ("prune", (), {"trace_before": before, "limit": RECORDS})
     return count < RECORDS
 

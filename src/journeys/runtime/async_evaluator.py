@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 import anyio.to_thread
 
-from journeys._time import Duration
+from journeys._time import Duration, instant_of
 from journeys.model.journey import Journey
 from journeys.ports import (
     AsyncDestination,
@@ -35,6 +35,7 @@ from journeys.runtime.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from journeys.runtime.analysis.explain import Explanation
+    from journeys.runtime.analysis.figures import Figures
 
 
 class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
@@ -152,6 +153,21 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
         """How many ``profiles``, ``live`` instances, profiles with something ``due``, and so on there are."""
         return await self._see(self._figures())
 
+    async def journey_figures(
+        self,
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+        people: bool = False,
+    ) -> Figures:
+        """The figures of all journeys, in a range of time: see ``journeys.runtime.analysis.figures``."""
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        figures, lacks_records = await self._see(self._figures_by_day(first, last, people))
+        if lacks_records:
+            async for record in self.trace():
+                figures.add(record)
+        return figures
+
     @property
     async def counters(self) -> dict[str, int]:
         """How often what the contract counts has happened: ``late``, ``duplicates``, ``missing_identifier``, …"""
@@ -180,9 +196,10 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
         anonymous_id: str | None = None,
         journey: str,
         at: str | datetime | int | None = None,
+        calls: Iterable[Mapping[str, Any]] = (),
     ) -> Explanation:
         """Why a person is in a journey and what is waited for, or why not, now or ``at`` an instant."""
-        return await self._see(self._explaining(id_key(user_id, anonymous_id), journey, at))
+        return await self._see(self._explaining(id_key(user_id, anonymous_id), journey, at, calls))
 
     @property
     async def watermark(self) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from journeys._time import Duration
+from journeys._time import Duration, instant_of
 from journeys.model.journey import Journey
 from journeys.ports import Clock, Delivery, Destination, ListDestination, Store
 from journeys.runtime import _views as views
@@ -34,6 +34,7 @@ from journeys.runtime.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from journeys.runtime.analysis.explain import Explanation
+    from journeys.runtime.analysis.figures import Figures
 
 __all__ = ["Evaluator", "as_space", "built_destinations"]
 
@@ -186,6 +187,26 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         """How many ``profiles``, ``live`` instances, profiles with something ``due``, and so on there are."""
         return self._see(self._figures())
 
+    def journey_figures(
+        self,
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+        people: bool = False,
+    ) -> Figures:
+        """The figures of all journeys, in a range of time: see ``journeys.runtime.analysis.figures``.
+
+        They are kept by days (UTC) with every commit, so that no trace is read, however long it is or whether it has
+        been pruned. For a range that begins or ends within a day, and to count profiles (``people``), the trace is
+        read: such figures reach as far back as it does.
+        """
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        figures, lacks_records = self._see(self._figures_by_day(first, last, people))
+        if lacks_records:
+            for record in self.trace():
+                figures.add(record)
+        return figures
+
     @property
     def counters(self) -> dict[str, int]:
         """How often what the contract counts has happened: ``late``, ``duplicates``, ``missing_identifier``, …"""
@@ -213,12 +234,14 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         anonymous_id: str | None = None,
         journey: str,
         at: str | datetime | int | None = None,
+        calls: Iterable[Mapping[str, Any]] = (),
     ) -> Explanation:
         """Why a person is in a journey and what is waited for, or why not, now or ``at`` an instant.
 
-        Also of somebody of whom nothing is known. KeyError if there is no such journey.
+        Also of somebody of whom nothing is known. ``calls`` are what she did, if it is at hand: near misses of her
+        holds are shown then. KeyError if there is no such journey.
         """
-        return self._see(self._explaining(id_key(user_id, anonymous_id), journey, at))
+        return self._see(self._explaining(id_key(user_id, anonymous_id), journey, at, calls))
 
     @property
     def watermark(self) -> str | None:

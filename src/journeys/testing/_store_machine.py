@@ -86,7 +86,6 @@ changes = st.fixed_dictionaries(
             st.integers(-2, 5),
             max_size=3,
         ),
-        "notes": st.dictionaries(st.sampled_from(("file:1", "file:2", "fil", "%")), st.text("ab'\\%", max_size=3)),
         "notes": st.dictionaries(st.sampled_from(NOTES), st.text("ab'\\%", max_size=3)),
         "read_notes": st.dictionaries(
             st.sampled_from(NOTES), st.sampled_from(("present",) * 4 + ("past",)), max_size=2
