@@ -69,7 +69,16 @@ from journeys.model.steps import (
     WaitForCondition,
 )
 from journeys.plan.validate import validate
-from journeys.ports import Delivery, Destination, Store
+from journeys.ports import (
+    AsyncDestination,
+    AsyncListDestination,
+    AsyncStore,
+    Clock,
+    Delivery,
+    Destination,
+    ListDestination,
+    Store,
+)
 from journeys.runtime._calls import Answer
 from journeys.runtime.async_evaluator import AsyncEvaluator
 from journeys.runtime.clocks import ManualClock, SystemClock
@@ -80,10 +89,14 @@ __all__ = [
     "All",
     "Answer",
     "Any",
+    "AsyncDestination",
     "AsyncEvaluator",
+    "AsyncListDestination",
+    "AsyncStore",
     "Audience",
     "AudienceDefinition",
     "Branch",
+    "Clock",
     "ComputedTrait",
     "Condition",
     "ConditionBranch",
@@ -115,6 +128,7 @@ __all__ = [
     "InvalidDefinition",
     "Journey",
     "JourneysError",
+    "ListDestination",
     "LocalTime",
     "ManualClock",
     "Migrate",

@@ -81,6 +81,15 @@ class ListDestination(Protocol):
         ...
 
 
+@runtime_checkable
+class AsyncListDestination(Protocol):
+    """The async twin of ``ListDestination``."""
+
+    async def deliver_batch_async(self, deliveries: Sequence[Delivery]) -> None:
+        """Hands over adds and removals, in order; raises as ``Destination.deliver`` for all of them together."""
+        ...
+
+
 class Clock(Protocol):
     """Where the present comes from."""
 
@@ -238,6 +247,9 @@ class ChangeSet:
     tallies: Mapping[tuple[str, int, int, str], int] = attrs.field(factory=dict)
     #: named texts to set, such as how much of a file has been applied
     notes: Mapping[str, str] = attrs.field(factory=dict)
+    #: named texts as they were read, "" for one that is not there: Conflict if one is another by now. What is built on
+    #: them stands or falls with them: of two that change a note which both have read, one is refused
+    read_notes: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -402,7 +414,14 @@ class Store(Protocol):
         """
         ...
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Sequence[str]:
         """Removes the profile, all id keys that lead to it, its deliveries, dead letters, waiting inputs and trace.
 
         ``profile_key`` may be any of its id keys, or one that the store has never seen. The trace is told by the
@@ -410,6 +429,10 @@ class Store(Protocol):
         the profile's if it has its user id, or has no user id and one of its anonymous ids, or has neither and one of
         the shown ids. A hash of each id key, keyed with a secret that the store drew when it was made, remains:
         ``load`` reports such id keys as ``erased`` (V6). Answers the id keys, in order.
+
+        ``seen_by`` are the keys of others who were seen with one of its anonymous ids. Of their deliveries, dead
+        letters and records those that have such an id as a text in their JSON are removed, and it is no delivery's
+        ``anonymous_id`` any more. ``also`` is committed in the same unit, before; Conflict as for ``commit``.
         """
         ...
 
@@ -455,7 +478,14 @@ class AsyncStore(Protocol):
     async def tallies(self, *, journey: str | None = None) -> Sequence[tuple[str, int, int, str, int]]: ...
     async def watermark(self) -> int: ...
     async def figures(self) -> Mapping[str, int]: ...
-    async def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]: ...
+    async def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Sequence[str]: ...
     async def lift(self, id_key: str) -> bool: ...
     async def prune(self, *, trace_before: int | None = None, limit: int = 10_000) -> int: ...
     async def close(self) -> None: ...

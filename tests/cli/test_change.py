@@ -94,8 +94,8 @@ def test_a_store_a_plan_and_its_publication(
     assert "did you mean 'wait'?" in capsys.readouterr().err
     assert main([*publish, written(tmp_path, "odd.json", {**plan, "stpes": {}})]) == 2
     assert "did you mean 'steps'?" in capsys.readouterr().err
-    assert main([*publish, files["plan"]]) == 0
-    assert out(capsys) == "cart version 2 is live\n"
+    assert main([*publish, files["plan"], "--at", "2026-01-01T02:30:00Z"]) == 0
+    assert out(capsys) == "cart version 2 is live: 1 moved\n"
 
 
 def test_a_plan_from_the_definitions_alone(

@@ -14,8 +14,7 @@
 # P2       "One identifier value" of two instances includes having none; a completed V1 instance that has not exited
 #          counts as one of the two. Branches already taken stay taken in an instance; a sticky split that is met
 #          after a merge hashes the new profile id (S6: a pure function). `anonymous_id` after a merge is the one seen
-#          at the later instant, on a tie the user's own; one that is linked to somebody else (a shared device) is not
-#          noted. Merged ends are remembered for E8 like others.
+#          at the later instant, on a tie the user's own. Merged ends are remembered for E8 like others.
 # P3, C10  null is a value (`equals` null may be true, a mapped null is sent), only `exists` calls it absent.
 # P5       Two values with one text (1 and "1"): the booleans, then numbers, then texts. Whole floats are ints.
 #          An absent unique_list is absent, not an empty list.
@@ -147,7 +146,7 @@ class World:
             self.machine.advance(one, at - 1)
         profile = self.join(call, link, profile, other, at)
         profile.clock = at
-        if call.get("anonymousId") is not None and self.is_own(profile, call["anonymousId"]):
+        if call.get("anonymousId") is not None:
             profile.seen = (at, call["anonymousId"])
         number = profile.accepted
         profile.accepted += 1
@@ -173,7 +172,7 @@ class World:
             return
         at = timestamp if self.watermark is None else max(timestamp, self.watermark)
         profile = self.make(call, at)
-        if call.get("anonymousId") is not None and self.is_own(profile, call["anonymousId"]):
+        if call.get("anonymousId") is not None:
             profile.seen = (at, call["anonymousId"])
         self.machine.settle(profile, at)
 
@@ -200,11 +199,6 @@ class World:
         if call.get("userId") is not None:
             return self.owner("user", call["userId"])
         return self.owner("anonymous", call["anonymousId"])
-
-    def is_own(self, profile: Profile, anonymous: str) -> bool:
-        """P2: on a shared device the anonymous id is somebody else's."""
-        user = self.user_of.get(anonymous)
-        return user is None or self.last_user(user) == profile.user_id
 
     def make(self, call: Json, at: int) -> Profile:
         user, anonymous = call.get("userId"), call.get("anonymousId")

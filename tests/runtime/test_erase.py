@@ -142,7 +142,8 @@ def test_nothing_names_who_was_erased(place: Any, who: Json, lateness: str | Non
     erased = made.erase(**who)
     if lateness != "PT2H":
         assert set(erased) == {"taint-device", "taint-new", "taint-old", "taint-phone"}
-    left = everything([made._core, made._publisher, made._deliverer, made.store], set()) if rows is None else rows()
+    kept = [made.store] if url != "memory:" else [made._core, made._publisher, made._deliverer, made.store]
+    left = everything(kept, set()) if rows is None else rows()
     assert [text for text in left if "taint" in text] == []
     # and the other one is whole
     made.advance(at("P1D"))

@@ -6,25 +6,28 @@ import argparse
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 
-from journeys._time import format_instant
+from journeys._time import MAX, format_instant
 from journeys.cli._destinations import add_options, built
 from journeys.cli._io import Failure, counted, listed, opened_store, read_bytes, read_space, table
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
-from journeys.model.journey import Journey
+from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
 from journeys.ports import Backlog
 from journeys.runtime._library import PREFIX, Entry
 from journeys.runtime._opening import SPACE
 from journeys.runtime.analysis.migration import MigrationPlan, check
-from journeys.runtime.clocks import SystemClock
+from journeys.runtime.clocks import ManualClock, SystemClock
 from journeys.runtime.delivery import Deliverer
 from journeys.runtime.evaluator import Evaluator
+
+#: how many dead letters are shown; how wide the names of figures are
+LETTERS, WIDTH = 10, 24
 
 
 def add_commands(commands: Any) -> None:
@@ -42,14 +45,15 @@ def add_commands(commands: Any) -> None:
     publish.add_argument(
         "--plan", metavar="FILE", help="people move by this migration plan, as `journeys diff` writes it"
     )
-    for name, status_, text in (
-        ("pause", "paused", "nobody enters any more, who is inside goes on"),
-        ("resume", "live", "people may enter again"),
-        ("archive", "archived", "end a journey for good, and everyone in it"),
+    _at(publish)
+    for name, text in (
+        ("pause", "nobody enters any more, who is inside goes on"),
+        ("resume", "people may enter again"),
+        ("archive", "end a journey for good, and everyone in it"),
     ):
         change = _command(commands, name, text, run_change)
         change.add_argument("journey", metavar="JOURNEY")
-        change.set_defaults(status=status_)
+        _at(change)
     timeline = _command(commands, "timeline", "what happened to one person", run_timeline)
     timeline.add_argument("profile", metavar="PROFILE", help="the id under which the person is shown")
     timeline.add_argument("--json", action="store_true", help="the records as JSON lines")
@@ -62,6 +66,10 @@ def _command(commands: Any, name: str, text: str, run: Any) -> Any:
     return command
 
 
+def _at(command: Any) -> None:
+    command.add_argument("--at", metavar="INSTANT", help="as of this instant; without it, now")
+
+
 def _stored_space(store: Any) -> Space:
     """The space that a store was last used with; destinations are not built from it until something is sent."""
     note = store.notes(SPACE).get(SPACE)
@@ -72,7 +80,12 @@ def _stored_space(store: Any) -> Space:
 
 def _evaluator(options: argparse.Namespace, space: Space) -> Evaluator:
     """An evaluator that sends nothing: deliveries stay in the outbox."""
-    return Evaluator(space, destinations=dict.fromkeys(space.destinations, _Nowhere()), store=options.store)
+    try:
+        clock = SystemClock() if options.at is None else ManualClock(options.at)
+    except ValueError as error:
+        raise Failure(f"--at: {error}") from None
+    nowhere = dict.fromkeys(space.destinations, _Nowhere())
+    return Evaluator(space, destinations=nowhere, store=options.store, clock=clock)
 
 
 class _Nowhere:
@@ -84,60 +97,103 @@ def run_status(options: argparse.Namespace) -> int:
     """Prints what a store holds."""
     store = opened_store(options.store)
     try:
-        entries = [Entry.from_note(note) for name, note in sorted(store.notes(PREFIX).items())]
-        people = _people(store)
-        figures, counters = dict(store.figures()), dict(store.counters())
-        backlog = dict(store.backlog())
-        letters = store.dead_letters(None, 10)
-        watermark = store.watermark()
+        status = _status(store)
     finally:
         store.close()
-    rows = [
-        [
-            each.journey.key,
-            str(each.journey.version),
-            _told(each),
-            *map(str, people[each.journey.key, each.journey.version]),
-        ]
-        for each in sorted(entries, key=lambda each: (each.journey.key, each.journey.version))
-    ]
-    if options.json:
-        names = ("journey", "version", "status", "entered", "left", "inside")
-        listed_ = [(row[0], int(row[1]), row[2], *map(int, row[3:])) for row in rows]
-        document = {
-            "journeys": [dict(zip(names, row, strict=True)) for row in listed_],
-            "figures": figures,
-            "outbox": {name: _as_json(of) for name, of in backlog.items()},
-            "counters": counters,
-            "watermark": None if watermark < 0 else format_instant(watermark),
-        }
-        print(json.dumps(document, indent=2))
-        return 0
-    print(table([["journey", "version", "status", "entered", "left", "inside"], *rows], right=frozenset({1, 3, 4, 5})))
-    print()
-    numbers = [[name, f"{number:,}"] for name, number in sorted({**figures, **counters}.items())]
-    print(table([["what", "how many"], *numbers], right=frozenset({1})))
-    if backlog:
-        heads = ["destination", "waiting", "in flight", "dead", "oldest"]
-        outbox = [
-            [name, f"{of.waiting:,}", f"{of.in_flight:,}", f"{of.dead:,}", _instant_or_dash(of.oldest)]
-            for name, of in backlog.items()
-        ]
-        print()
-        print(table([heads, *outbox], right=frozenset({1, 2, 3})))
-    print(f"\nwatermark  {_instant_or_dash(None if watermark < 0 else watermark)}")
-    for letter in letters:
-        print(f"dead letter {letter.delivery.id} to {letter.delivery.destination}: {letter.error}")
+    print(json.dumps(status, indent=2) if options.json else _status_in_words(status))
     return 0
 
 
-def _as_json(of: Backlog) -> dict[str, Any]:
+def _status(store: Any) -> dict[str, Any]:
+    entries = [Entry.from_note(note) for note in store.notes(PREFIX).values()]
+    entries.sort(key=lambda each: (each.journey.key, each.journey.version))
+    people, figures, waiting = _people(store.trace()), dict(store.figures()), store.waiting(MAX, 1)
+    letters = store.dead_letters(None, LETTERS)
+    names = ("journey", "version", "status", "entered", "left", "inside")
+    rows = [
+        (each.journey.key, each.journey.version, _told(each), *people[each.journey.key, each.journey.version])
+        for each in entries
+    ]
+    return {
+        "journeys": [dict(zip(names, row, strict=True)) for row in rows],
+        "people": {"profiles": figures["profiles"], "live": figures["live"], "records": figures["records"]},
+        "due": {
+            "profiles": figures["due"],
+            "next": _instant(store.next_due()),
+            "waiting": figures["waiting"],
+            "next_waiting": _instant(waiting[0].timestamp if waiting else None),
+            "watermark": _instant(store.watermark()),
+        },
+        "outbox": {
+            "deliveries": figures["outbox"],
+            "next_try": _instant(store.next_delivery()),
+            "destinations": [{"destination": name, **_backlog(of)} for name, of in store.backlog().items()],
+        },
+        "dead_letters": {
+            "deliveries": figures["dead"],
+            "first": [
+                {
+                    "id": each.delivery.id,
+                    "destination": each.delivery.destination,
+                    "profile": each.delivery.profile,
+                    "at": format_instant(each.at),
+                    "error": each.error,
+                }
+                for each in letters
+            ],
+        },
+        "counters": dict(sorted(store.counters().items())),
+    }
+
+
+def _backlog(of: Backlog) -> dict[str, Any]:
     oldest = None if of.oldest is None else format_instant(of.oldest)
     return {"waiting": of.waiting, "in_flight": of.in_flight, "dead": of.dead, "oldest": oldest}
 
 
-def _instant_or_dash(at: int | None) -> str:
-    return "-" if at is None else format_instant(at)
+def _instant(instant: int | None) -> str | None:
+    """An instant as text; None while there is none, and "now" for what waits for nothing."""
+    if instant is None or instant < 0:
+        return None
+    return format_instant(instant) if instant else "now"
+
+
+def _status_in_words(status: dict[str, Any]) -> str:
+    journeys = [[str(value) for value in each.values()] for each in status["journeys"]]
+    heading = ["journey", "version", "status", "entered", "left", "inside"]
+    parts = [table([heading, *journeys], right=frozenset({1, 3, 4, 5}))]
+    sections = {
+        "people": {"profiles": "profiles", "live": "live instances", "records": "records in the trace"},
+        "due": {
+            "profiles": "profiles with a deadline",
+            "next": "the next deadline",
+            "waiting": "calls that wait",
+            "next_waiting": "the first of them",
+            "watermark": "watermark",
+        },
+        "outbox": {"deliveries": "deliveries to be sent", "next_try": "the next try"},
+        "dead_letters": {"deliveries": "deliveries given up"},
+    }
+    for section, names in sections.items():
+        parts.append(_section(section.replace("_", " "), {names[key]: status[section][key] for key in names}))
+        if section == "outbox" and (outbox := status[section]["destinations"]):
+            heading = [name.replace("_", " ") for name in outbox[0]]
+            rows = [["-" if value is None else str(value) for value in each.values()] for each in outbox]
+            parts.append(table([heading, *rows], right=frozenset({1, 2, 3})))
+    if letters := status["dead_letters"]["first"]:
+        parts.append(table([list(letters[0]), *([*map(str, each.values())] for each in letters)]))
+    if status["counters"]:
+        parts.append(_section("counted", status["counters"]))
+    return "\n\n".join(parts)
+
+
+def _section(name: str, values: Mapping[str, Any]) -> str:
+    told = {
+        key: "-" if value is None else f"{value:,}" if isinstance(value, int) else value
+        for key, value in values.items()
+    }
+    left, right = max(WIDTH, *map(len, told)), max(map(len, told.values()))
+    return "\n".join([name, *(f"  {key.ljust(left)}  {value.rjust(right)}" for key, value in told.items())])
 
 
 def _told(entry: Entry) -> str:
@@ -146,18 +202,25 @@ def _told(entry: Entry) -> str:
     return entry.journey.status
 
 
-def _people(store: Any) -> dict[tuple[str, int], tuple[int, int, int]]:
+def _people(lines: Iterable[str]) -> dict[tuple[str, int], tuple[int, int, int]]:
+    """How many have entered, have left and are inside, of each version of each journey."""
     entered: Counter[tuple[str, int]] = Counter()
     left: Counter[tuple[str, int]] = Counter()
-    for line in store.trace():
+    stays: set[str] = set()
+    for line in lines:
         record = json.loads(line)
-        key = (record.get("journey"), record.get("version"))
-        if record["kind"] == "entered":
+        key, kind = (record.get("journey"), record.get("version")), record["kind"]
+        if kind == "entered":
             entered[key] += 1
-        elif record["kind"] == "migrated":
+        elif kind == "migrated":
             left[record["journey"], record["from"]] += 1
             entered[key] += 1
-        elif record["kind"] in ("completed", "exited", "expired", "archived", "merged", "failed"):
+        elif kind in ("completed", "exited", "expired", "archived", "merged", "failed"):
+            if record["instance"] in stays:  # it had completed, and has exited now
+                stays.remove(record["instance"])
+                continue
+            if kind == "completed":
+                stays.add(record["instance"])
             left[key] += 1
     return _Totals({key: (entered[key], left[key], max(0, entered[key] - left[key])) for key in entered})
 
@@ -204,10 +267,13 @@ def run_publish(options: argparse.Namespace) -> int:
     kept = attrs.evolve(space, journeys=tuple(each for each in known if each.key != "" and each.status != "archived"))
     try:
         with _evaluator(options, kept) as evaluator:
+            before = _happened(evaluator, journey.key)
             published = evaluator.publish(journey)
+            print(_outcome(published, _happened(evaluator, journey.key) - before))
+            if goes_on := _inside_before(evaluator, published):
+                print(f"{goes_on:,} inside earlier versions {'goes' if goes_on == 1 else 'go'} on there")
     except (PublishRefused, InvalidDefinition) as error:
         raise Failure(f"refused, and nothing has moved:\n{listed(list(error.problems))}", 1) from None
-    print(f"{published.key} version {published.version} is {published.status}")
     return 0
 
 
@@ -230,11 +296,34 @@ def run_change(options: argparse.Namespace) -> int:
     store.close()
     try:
         with _evaluator(options, attrs.evolve(space, journeys=())) as evaluator:
-            changed = evaluator._set_status(options.journey, options.status)
+            before = _happened(evaluator, options.journey)
+            changed: Journey = getattr(evaluator, options.command)(options.journey)
+            print(_outcome(changed, _happened(evaluator, options.journey) - before))
     except (UnknownJourney, ValueError) as error:
         raise Failure(str(error)) from None
-    print(f"{changed.key} version {changed.version} is {changed.status}")
     return 0
+
+
+def _happened(evaluator: Evaluator, journey: str) -> Counter[str]:
+    return Counter(record["kind"] for record in evaluator.trace(journey=journey))
+
+
+def _outcome(journey: Journey, happened: Counter[str]) -> str:
+    """What a change has come to: ``cart version 2 is live: 3 moved``."""
+    told = {"migrated": "moved", "archived": "ended", "entered": "entered"}
+    numbers = [f"{happened[kind]:,} {what}" for kind, what in told.items() if happened[kind]]
+    expected = {"archived": "ended"}.get(journey.status) or ("moved" if type(journey.on_previous) is Migrate else "")
+    if not numbers and expected and journey.status != "paused":
+        numbers = [f"0 {expected}"]
+    return f"{journey.key} version {journey.version} is {journey.status}" + (
+        f": {', '.join(numbers)}" if numbers else ""
+    )
+
+
+def _inside_before(evaluator: Evaluator, published: Journey) -> int:
+    """How many go on in versions before this one."""
+    people = _people(map(json.dumps, evaluator.trace(journey=published.key)))
+    return sum(inside for (_, version), (_, _, inside) in people.items() if version < published.version)
 
 
 def run_timeline(options: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from journeys.engine import _identity, _leaving, _steps
 from journeys.engine._effects import Effects
 from journeys.engine._entering import consider, enter_on_event
 from journeys.engine._outputs import send_changes
+from journeys.engine._retention import forget_ended
 from journeys.engine._state import (
     ENDED,
     LIVE,
@@ -117,7 +118,7 @@ class Engine:
         if message_id is not None:
             self._mark(profile, message_id, at)
         if self.plan.retention.instances is not None and profile.instances:
-            self._forget_ended(profile, self.plan.retention.instances.before(at))
+            forget_ended(profile, self.plan.retention.instances.before(at))
         accepted = profile.accepted
         profile.accepted = accepted + 1
         if traits:
@@ -165,7 +166,7 @@ class Engine:
         self.now = profile.clock = at
         self.unit += 1
         if profile.instances and (kept := self.plan.retention.instances) is not None:
-            self._forget_ended(profile, kept.before(at))
+            forget_ended(profile, kept.before(at))
         accepted = profile.accepted
         profile.accepted = accepted + 1
         cause: Any = accepted
@@ -220,12 +221,6 @@ class Engine:
             if each.history and each.has_backfilled(message_id):
                 return True
         return False
-
-    def _forget_ended(self, profile: ProfileState, horizon: int) -> None:
-        """Instances that ended before the horizon are kept no longer for their goal."""
-        kept = [each for each in profile.instances if each.status != ENDED or each.waits or each.expires_at > horizon]
-        if len(kept) < len(profile.instances):
-            profile.rearrange(kept)
 
     def _mark(self, profile: ProfileState, message_id: str, at: int) -> None:
         marks = profile.marks

@@ -28,6 +28,8 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("l", "lists", {}),
     ("u", "outputs", {}),
     ("h", "history", []),
+    ("M", "missed", {}),
+    ("S", "shared", ()),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]

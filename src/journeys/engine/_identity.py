@@ -30,10 +30,13 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
         feature = engine.plan.features.get(key)
         if feature is not None:
             feature.merge(profile.own("cells").setdefault(key, feature.new()), cell)
-    profile.marks = dict(sorted({**other.marks, **profile.marks}.items(), key=lambda mark: mark[1]))
     profile.accepted += other.accepted
     profile.seq = max(profile.seq, other.seq)
+    if other.shared:
+        profile.shared = (*profile.shared, *(each for each in other.shared if each not in profile.shared))
     profile.history = sorted([*other.history, *profile.history], key=lambda entry: entry[0])
+    _merge_missed(profile, other)
+    profile.marks = dict(sorted({**other.marks, **profile.marks}.items(), key=lambda mark: mark[1]))
     for ended, at in other.ends.items():
         profile.own("ends")[ended] = max(at, profile.ends.get(ended, -1))
     profile.been = (*profile.been, *(mark for mark in other.been if mark not in profile.been))
@@ -57,6 +60,18 @@ def _merge_traits(profile: ProfileState, other: ProfileState) -> None:
                 profile.own("traits")[key] = other.traits[key]
             else:
                 profile.own("traits").pop(key, None)
+
+
+def _merge_missed(profile: ProfileState, other: ProfileState) -> None:
+    """What either side has missed, unless the other has seen it (C4); by the marks of both before they are merged."""
+    for scope in {*profile.missed, *other.missed}:
+        ours, theirs = profile.missed.get(scope, {}), other.missed.get(scope, {})
+        both = {**theirs, **ours}
+        profile.own("missed")[scope] = {
+            each: at
+            for each, at in both.items()
+            if (each in ours or each not in profile.marks) and (each in theirs or each not in other.marks)
+        }
 
 
 def _merge_entries(profile: ProfileState, other: ProfileState) -> None:

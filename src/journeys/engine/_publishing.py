@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from journeys.engine import _leaving
@@ -57,7 +57,13 @@ def arm(engine: Engine, profile: ProfileState, journey: JourneyPlan, *, is_new: 
 
 
 def fill_from_history(profile: ProfileState, plan: Plan, scope: str) -> None:
-    """Features that a historical entry begins with see the events that were backfilled before (C4)."""
+    """Features that a historical entry begins with see the events that were backfilled before (C4).
+
+    What only came live before they have missed; it is noted, for it may be backfilled yet.
+    """
+    missed = {each: at for each, at in profile.marks.items() if not profile.has_backfilled(each)}
+    if missed:
+        profile.own("missed")[scope] = missed
     for key, feature in plan.features.items():
         if not key.endswith(scope) or key in profile.cells:
             continue
@@ -148,14 +154,23 @@ def backfill(
     if message_id is not None and profile.has_backfilled(message_id):
         return False
     if message_id is not None and message_id in profile.marks:
-        # it came live: what was there then has counted it, a historical entry that begins later has not
-        profile.history = [*profile.history, [at, message_id, event, properties]]
+        # it came live: what was there then has counted it, a historical entry that began later has not
+        profile.own("history").append([at, message_id, event, properties])
+        marked = profile.marks[message_id]
+        scopes = tuple(scope for scope, missed in profile.missed.items() if missed.get(message_id) == marked)
+        if scopes:
+            _remember(engine, profile, event, properties, at, lambda key: key.endswith(scopes))
         return False
     profile.own("history").append([at, message_id, event, properties])
+    _remember(engine, profile, event, properties, at, lambda key: "+" not in key or key.endswith("h"))
+    return True
+
+
+def _remember(
+    engine: Engine, profile: ProfileState, event: str, properties: Any, at: int, sees: Callable[[str], bool]
+) -> None:
     route = engine.plan.routes.get(event)
     for feature in route.features if route is not None else ():
-        sees = "+" not in feature.key or feature.key.endswith("h")
-        if sees and (feature.test is None or feature.test(properties)):
+        if sees(feature.key) and (feature.test is None or feature.test(properties)):
             cell = profile.own("cells").setdefault(feature.key, feature.new())
             feature.add(cell, at, properties, max(profile.clock, at))
-    return True

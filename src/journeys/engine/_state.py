@@ -188,6 +188,8 @@ class ProfileState:
     )
     # what most profiles never have is kept with those that do: EMPTY, or a class attribute, until it is set
     anonymous_id: str | None = None
+    #: keys of others who were seen with one of its anonymous ids: a shared device (P2, V6)
+    shared: tuple[str, ...] | list[str] = ()
     #: id keys that lead here besides its own
     linked: tuple[str, ...] = ()
     #: the second of its latest event and how many there were in it, where that is limited (L2)
@@ -213,6 +215,8 @@ class ProfileState:
     outputs: dict[str, list[Any]] = EMPTY
     #: backfilled events: [timestamp, message id, event, properties]
     history: list[list[Any]] = EMPTY_LIST
+    #: publication of a historical entry -> message ids that came live before it, with their marks (C4)
+    missed: dict[str, dict[str, int]] = EMPTY
     _history_ids: set[str] | frozenset[str] = frozenset()
     #: instances of journeys or versions that the plan does not know: kept, and left alone
     foreign: list[Any] = EMPTY_LIST

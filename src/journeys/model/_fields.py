@@ -54,3 +54,8 @@ def check_key(_: object, attribute: attrs.Attribute[str], value: object) -> None
 def text(_: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{attribute.name} must be a text that is not empty, got {value!r}")
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 step``, ``2 steps``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import as_tuple, check_key, duration, duration_or_none, frozen_map
+from journeys.model._fields import as_tuple, check_key, counted, duration, duration_or_none, frozen_map
 from journeys.model.entries import ConditionEntry, Entry, ExitRule, ExitSend, Goal
 from journeys.model.steps import Step
 
@@ -21,7 +21,7 @@ class Migrate:
     migrate: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Journey:
     """A plan for engaging one customer at a time; steps refer to each other by key, ``None`` ends a path."""
 
@@ -46,3 +46,9 @@ class Journey:
     def is_condition_based(self) -> bool:
         """Whether it is an audience-based journey ("V1")."""
         return isinstance(self.entry, ConditionEntry)
+
+    def __repr__(self) -> str:
+        named = "" if self.name == self.key else f" {self.name!r}"
+        return (
+            f"<Journey {self.key!r}{named} version {self.version}, {self.status}, {counted(len(self.steps), 'step')}>"
+        )

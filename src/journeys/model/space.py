@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import JSON, as_tuple, check_key, duration, duration_or_none, frozen_map, names
+from journeys.model._fields import JSON, as_tuple, check_key, counted, duration, duration_or_none, frozen_map, names
 from journeys.model.conditions import Condition, Filter, as_condition
 from journeys.model.journey import Journey
 
@@ -100,7 +100,7 @@ class Settings:
     max_wait: Duration | None = attrs.field(default=None, converter=duration_or_none)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Space:
     """Journeys, audiences, computed traits and destinations that belong together."""
 
@@ -112,3 +112,14 @@ class Space:
     destinations: Mapping[str, DestinationDefinition] = attrs.field(factory=dict, converter=frozen_map)
     journeys: tuple[Journey, ...] = attrs.field(default=(), converter=as_tuple)
     settings: Settings = attrs.field(factory=Settings)
+
+    def __repr__(self) -> str:
+        named = "" if self.name is None else f" {self.name!r}"
+        kinds = {
+            "journey": self.journeys,
+            "audience": self.audiences,
+            "computed trait": self.computed_traits,
+            "destination": self.destinations,
+        }
+        counts = [counted(len(each), kind) for kind, each in kinds.items() if each]
+        return f"<Space {self.key!r}{named}: {', '.join(counts) or 'empty'}>"

@@ -25,12 +25,12 @@ class Step:
     description: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class WaitForCondition(Step):
     """Passes at the first instant its condition is true, at once if it is true on arrival (S1)."""
 
     condition: Condition = attrs.field(converter=as_condition)
-    next: str | None = None
+    next: str | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen
@@ -41,13 +41,13 @@ class TimezoneTrait:
     default: str = "UTC"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class LocalTime:
     """The next such local time not before arrival (S2)."""
 
     time: str = attrs.field()
-    weekdays: tuple[str, ...] = attrs.field(default=WEEKDAYS, converter=names)
-    timezone: str | TimezoneTrait = "UTC"
+    weekdays: tuple[str, ...] = attrs.field(default=WEEKDAYS, converter=names, kw_only=True)
+    timezone: str | TimezoneTrait = attrs.field(default="UTC", kw_only=True)
 
     @time.validator
     def _is_local_time(self, _: Any, value: str) -> None:
@@ -64,30 +64,30 @@ class LocalTime:
         return parse_local_time(self.time)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class ContextTime:
     """The instant that a property in the journey context names, plus an offset (S2)."""
 
     context: tuple[str, str] = attrs.field(converter=as_tuple)
-    offset: Duration = attrs.field(default=Duration(), converter=duration)
+    offset: Duration = attrs.field(default=Duration(), converter=duration, kw_only=True)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Delay(Step):
     """Waits for a duration, then until a local time or an instant of the context; one of the two at least (S2)."""
 
     duration: Duration | None = attrs.field(default=None, converter=duration_or_none)
-    until: LocalTime | ContextTime | None = None
-    next: str | None = None
+    until: LocalTime | ContextTime | None = attrs.field(default=None, kw_only=True)
+    next: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class TrueFalseSplit(Step):
     """Evaluated once, on arrival (S3)."""
 
     condition: Condition = attrs.field(converter=as_condition)
-    if_true: str | None = None
-    if_false: str | None = None
+    if_true: str | None = attrs.field(default=None, kw_only=True)
+    if_false: str | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen
@@ -224,12 +224,14 @@ class ShowAd(Step):
     next: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class SendMessage(Step):
     """A channel message, for those subscribed on the channel or for everyone (S9)."""
 
     channel: str = attrs.field(validator=attrs.validators.in_(CHANNELS))
     destination: str
-    template: Mapping[str, JSON] = attrs.field(converter=frozen_map)
-    to: str = attrs.field(default="subscribed", validator=attrs.validators.in_(("subscribed", "everyone")))
-    next: str | None = None
+    template: Mapping[str, JSON] = attrs.field(converter=frozen_map, kw_only=True)
+    to: str = attrs.field(
+        default="subscribed", validator=attrs.validators.in_(("subscribed", "everyone")), kw_only=True
+    )
+    next: str | None = attrs.field(default=None, kw_only=True)

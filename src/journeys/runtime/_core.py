@@ -57,10 +57,10 @@ class Core:
         self.worker = worker
         self.lease = lease
         #: profiles whose state was written by a newer version of this package: left alone (V)
-        self.newer = 0
+        self.newer: set[str] = set()
         #: the library of the store that this worker knows, and how it gets to know another (V)
         self.generation = ""
-        self.on_change: Callable[[str], Generator[Request, Any, None]] | None = None
+        self.on_change: Callable[[], Generator[Request, Any, None]] | None = None
         #: takes deliveries past the outbox, and leaves what belongs there: where nothing is durable anyway
         self.outlet: Callable[[list[Delivery]], None] | None = None
         self._stored_arrivals: set[int] = set()
@@ -101,7 +101,7 @@ class Core:
             try:
                 yield from self._commit(before, notes=notes or {})
             except Conflict:
-                self.effects.take()
+                yield from self._begin_again()
                 continue
             return answers
         raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
@@ -146,6 +146,18 @@ class Core:
 
     # stores
 
+    def refresh(self) -> Generator[Request, Any, None]:
+        """Gets to know what other workers have published, paused or archived since (V)."""
+        if self.on_change is not None:
+            found: Mapping[str, str] = yield ("notes", (GENERATION,), {})
+            if found.get(GENERATION, "") != self.generation:
+                yield from self.on_change()
+
+    def _begin_again(self) -> Generator[Request, Any, None]:
+        """A commit was refused: its effects did not happen, and the reason may be another library than was known."""
+        self.effects.take()
+        yield from self.refresh()
+
     def _load(
         self,
         id_keys: Iterable[str],
@@ -158,10 +170,6 @@ class Core:
 
         A profile that a newer version of this package wrote raises ``NewerState``, or is passed over and counted.
         """
-        if self.on_change is not None:
-            found: Mapping[str, str] = yield ("notes", (GENERATION,), {})
-            if found.get(GENERATION, "") != self.generation:
-                yield from self.on_change(found[GENERATION])
         processor = self.processor
         processor.clear()
         self.effects.take()  # what a unit that failed has left, for its commit did not happen
@@ -184,9 +192,9 @@ class Core:
                 try:
                     profile = decode_state(stored.state, self.plan)
                 except NewerState:
+                    self.newer.add(stored.key)
                     if not passes_newer:
                         raise
-                    self.newer += 1
                     continue
                 profile.version = stored.version
                 processor.states[stored.key] = profile
@@ -211,9 +219,16 @@ class Core:
         return found.values()
 
     def _commit(
-        self, read_watermark: int | None, *, notes: Mapping[str, str] | None = None
+        self,
+        read_watermark: int | None,
+        *,
+        notes: Mapping[str, str] | None = None,
+        read_notes: Mapping[str, str] | None = None,
     ) -> Generator[Request, Any, None]:
-        """Commits what the batch has changed, all of it or nothing (O1)."""
+        """Commits what the batch has changed, all of it or nothing (O1).
+
+        It stands under the library that this worker knows, or under what was read instead.
+        """
         processor, effects = self.processor, self.effects
         new_waiting = [each for each in processor.waiting if each[2] not in self._stored_arrivals]
         still_waiting = {each[2] for each in processor.waiting}
@@ -233,6 +248,7 @@ class Core:
             counters=dict(effects.counters),
             tallies=tallies,
             notes=notes,
+            read_notes=self._known_library() if read_notes is None else read_notes,
         )
         yield ("commit", (change,), {})
         effects.take()
@@ -247,6 +263,9 @@ class Core:
             call=encode(call),
             others=tuple(sorted(self._id_keys((call,)) - {id_key})),
         )
+
+    def _known_library(self) -> Mapping[str, str]:
+        return {} if self.on_change is None else {GENERATION: self.generation}
 
     def _state_changes(self) -> list[StateChange]:
         processor = self.processor
@@ -287,15 +306,25 @@ class Core:
             yield from self._flush()
             return
         to = yield from self._move_watermark(to)
+        yield from self._fire_all(to, now, self.lease)
+
+    def _fire_all(self, until: int, now: int, lease: int) -> Generator[Request, Any, int]:
+        """Every deadline up to the instant fires; answers the instant of the last one, -1 if there was none.
+
+        What a newer version of this package has written is left to its workers.
+        """
+        last, left = -1, 0
         while True:
-            claimed: Sequence[str] = yield (
-                "claim_due",
-                (to, ADVANCE_BATCH),
-                {"worker": self.worker, "now": now, "lease": self.lease},
-            )
-            if not claimed:
-                return
-            yield from self._fire(claimed, to)
+            claim = {"worker": self.worker, "now": now, "lease": lease}
+            claimed: Sequence[str] = yield ("claim_due", (until, ADVANCE_BATCH + left), claim)
+            mine = [key for key in claimed if key not in self.newer]
+            left = len(claimed) - len(mine)
+            if not mine:
+                break
+            last = max(last, (yield from self._fire(mine, until)))
+        if left:
+            yield ("claim_due", (until, left), {"worker": self.worker, "now": now, "lease": 0})
+        return last
 
     def _move_watermark(self, to: int) -> Generator[Request, Any, int]:
         """Moves the watermark of the store, if it is not there yet; answers where it is then."""
@@ -308,22 +337,28 @@ class Core:
             try:
                 yield from self._commit(before)
             except Conflict:
-                self.effects.take()
+                yield from self._begin_again()
                 continue
             return self.processor.watermark
         raise Conflict(f"the watermark was moved by other workers {MAX_CONFLICTS} times in a row")
 
     def apply_all_waiting(self) -> Generator[Request, Any, None]:
         """Applies what still waits, in order, without moving the watermark: the end of a replay (T8)."""
-        if not self.exclusive:
-            yield from self._load((), waiting_until=MAX)
         processor = self.processor
-        while processor.waiting:
-            processor.apply_waiting(heapq.heappop(processor.waiting))
-        if self.exclusive:
-            yield from self._flush()
-        else:
-            yield from self._commit(None)
+        while True:
+            if not self.exclusive:
+                yield from self._load((), waiting_until=MAX)
+            while processor.waiting:
+                processor.apply_waiting(heapq.heappop(processor.waiting))
+            if self.exclusive:
+                yield from self._flush()
+                return
+            try:
+                yield from self._commit(None)
+            except Conflict:
+                yield from self._begin_again()
+                continue
+            return
 
     def settle(self, bound: int) -> Generator[Request, Any, int]:
         """Lets everything happen that happens by itself, up to ``bound``; answers the instant of the last of it.
@@ -336,16 +371,7 @@ class Core:
             self.processor.move_watermark(last)
             yield from self._flush()
             return last
-        last = -1
-        while True:
-            claimed: Sequence[str] = yield (
-                "claim_due",
-                (bound, ADVANCE_BATCH),
-                {"worker": self.worker, "now": 0, "lease": 0},
-            )
-            if not claimed:
-                break
-            last = max(last, (yield from self._fire(claimed, bound)))
+        last = yield from self._fire_all(bound, 0, 0)
         if last >= 0:
             yield from self._move_watermark(last)
         return last
@@ -363,8 +389,8 @@ class Core:
                 processor.touched.add(profile)
         try:
             yield from self._commit(None)
-        except Conflict:
-            self.effects.take()  # another worker was there first: what is still due will be claimed again
+        except Conflict:  # another worker was there first: what is still due will be claimed again
+            yield from self._begin_again()
         return last
 
     # changes of all profiles, and of definitions
@@ -377,36 +403,57 @@ class Core:
             for profile in self.processor.states.values():
                 bind(profile, plan)
 
-    def commit_notes(self, notes: Mapping[str, str]) -> Generator[Request, Any, None]:
-        """Stores named texts."""
-        yield ("commit", (ChangeSet(notes=dict(notes)),), {})
-
-    def walk(
-        self, change: Callable[[Engine, ProfileState], None], operation: Mapping[str, Any], note: str
+    def commit_notes(
+        self, notes: Mapping[str, str], read_notes: Mapping[str, str] | None = None
     ) -> Generator[Request, Any, None]:
-        """Changes every profile, in batches; how far it came is stored with each, so that a crash repeats nothing."""
+        """Stores named texts; Conflict if one that was read has changed since."""
+        yield ("commit", (ChangeSet(notes=dict(notes), read_notes=dict(read_notes or {})),), {})
+
+    def change_next(
+        self, change: Callable[[Engine, ProfileState], None], note: str, text: str
+    ) -> Generator[Request, Any, str]:
+        """Changes the next profiles in a pass over all of them, and answers the text of the note of how far it came.
+
+        The text is JSON with the last key in ``after``, "" when the pass is over. It is read before and written with
+        the profiles: whatever crashes, and however many workers are at it, each profile is changed once.
+        """
         processor = self.processor
         if self.exclusive:
             for profile in list(processor.states.values()):
                 change(processor.engine, profile)
                 processor.changed(profile)
             yield from self._flush()
-            return
-        after: str | None = operation["after"]
-        while True:
-            keys: Sequence[str] = yield ("walk", (after, ADVANCE_BATCH), {})
-            if not keys:
-                return
+            yield from self.commit_notes({note: ""})
+            return ""
+        operation = json.loads(text)
+        keys: Sequence[str] = yield ("walk", (operation["after"], ADVANCE_BATCH), {})
+        yield from self._load(keys)
+        for profile in list(processor.states.values()):
+            change(processor.engine, profile)
+            processor.changed(profile)
+        reached = json.dumps({**operation, "after": keys[-1]}) if keys else ""
+        try:
+            yield from self._commit(None, notes={note: reached}, read_notes={note: text})
+        except Conflict:  # another worker has changed them
+            self.effects.take()
+            found: Mapping[str, str] = yield ("notes", (note,), {})
+            return found.get(note, "")
+        return reached
+
+    def change_loaded(
+        self, keys: Sequence[str], change: Callable[[ProfileState], bool]
+    ) -> Generator[Request, Any, None]:
+        """Lets each of these profiles change if it wants to; what another worker changes meanwhile stays as it is."""
+        yield from self._load(keys, passes_newer=True)
+        processor = self.processor
+        changed = [profile for profile in processor.states.values() if change(profile)]
+        if changed:
+            assert processor.touched is not None
+            processor.touched.update(changed)
             try:
-                yield from self._load(keys, passes_newer=True)
-                for profile in list(processor.states.values()):
-                    change(processor.engine, profile)
-                    processor.changed(profile)
-                yield from self._commit(None, notes={note: json.dumps({**operation, "after": keys[-1]})})
+                yield from self._commit(None)
             except Conflict:
-                self.effects.take()
-                continue
-            after = keys[-1]
+                yield from self._begin_again()
 
     def look(self, see: Callable[[Engine, ProfileState], None]) -> Generator[Request, Any, None]:
         """Shows every profile as it is; nothing is changed."""
@@ -433,44 +480,59 @@ class Core:
         try:
             yield from self._commit(self.processor.watermark)
         except Conflict:
-            self.effects.take()
+            yield from self._begin_again()
             raise
 
     def erase(self, id_key: str) -> Generator[Request, Any, tuple[str, ...]]:
         """Removes everything that names the person behind the id (V6)."""
+        processor = self.processor
         for _ in range(MAX_CONFLICTS):
             if not self.exclusive:
-                yield from self._load([id_key])
-            processor = self.processor
+                found = yield from self.states_of([id_key])
+                yield from self._load([id_key, *(each for profile in found for each in profile.shared)])
             key = processor.links.get(id_key, id_key)
-            profile = processor.states.get(key)
+            person = processor.states.get(key)
+            shown = {key[2:], id_key[2:]} | ({each[2:] for each in person.linked} if person is not None else set())
+            strangers = self._forget_device(person) if person is not None else []
+            if self.exclusive:
+                if person is not None:
+                    self.count()
+                    self._tallies.update(self._vanished(person))
+                return (yield from self._erase_here(key, person, shown, strangers))
+            # with its own version: whoever is seen with its ids meanwhile is not missed
+            processor.touched = {person, *strangers} if person is not None else set()
+            also = ChangeSet(
+                states=self._state_changes(),
+                tallies={} if person is None else self._vanished(person),
+                read_notes=self._known_library(),
+            )
+            asked = {"shown_ids": sorted(shown), "seen_by": _all_keys(strangers), "also": also}
             try:
-                yield from self._vanish(profile)
+                ids: Sequence[str] = yield ("erase", (key,), asked)
             except Conflict:
+                yield from self._begin_again()
                 continue
-            break
-        shown = {key[2:], id_key[2:]} | ({each[2:] for each in profile.linked} if profile is not None else set())
-        if self.exclusive:
-            return (yield from self._erase_here(key, profile, shown))
-        processor.clear()
-        ids: Sequence[str] = yield ("erase", (key,), {"shown_ids": sorted(shown)})
-        return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
+            processor.clear()
+            return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
+        raise Conflict(f"the profile was changed by other workers {MAX_CONFLICTS} times in a row")
 
-    def _vanish(self, profile: ProfileState | None) -> Generator[Request, Any, None]:
-        """The figures say no longer that the person waits somewhere; on a store she is gone with that."""
-        if profile is None:
-            return
-        if self.exclusive:
-            self.count()
-        tallies = self._counting.vanished(profile, max(profile.clock, self.processor.watermark, 0))
-        if self.exclusive:
-            self._tallies.update(tallies)
-        elif tallies:
-            gone = StateChange(key=profile.key, state=None, expected=profile.version)
-            yield ("commit", (ChangeSet(states=[gone], tallies=tallies),), {})
+    def _forget_device(self, profile: ProfileState) -> list[ProfileState]:
+        """Others were not seen with an anonymous id of this person any more; answers who ever was."""
+        processor = self.processor
+        ids = {each[2:] for each in (profile.key, *profile.linked) if each[0] == "a"}
+        found = [processor.states.get(processor.links.get(each, each)) for each in profile.shared]
+        strangers = [each for each in found if each is not None and each is not profile]
+        for stranger in strangers:
+            if stranger.anonymous_id in ids:
+                stranger.anonymous_id, stranger.seen_at = None, -1
+        return strangers
+
+    def _vanished(self, person: ProfileState) -> dict[Tallied, int]:
+        """The figures say no longer that the person waits somewhere."""
+        return self._counting.vanished(person, max(person.clock, self.processor.watermark, 0))
 
     def _erase_here(
-        self, key: str, profile: ProfileState | None, shown: set[str]
+        self, key: str, profile: ProfileState | None, shown: set[str], strangers: Sequence[ProfileState]
     ) -> Generator[Request, Any, tuple[str, ...]]:
         processor = self.processor
         id_keys = {key} | (set(profile.linked) if profile is not None else set())
@@ -479,9 +541,17 @@ class Core:
             processor.states.pop(each, None)
             processor.links.pop(each, None)
         processor.forget(profile, id_keys)
-        self._keep_records([each for each in self.effects.records if each.key not in id_keys])
+        others = _all_keys(strangers)
+        texts = [encode(each[2:]) for each in id_keys if each[0] == "a"] if others else []
+        self._keep_records(
+            [
+                each
+                for each in self.effects.records
+                if each.key not in id_keys and not (each.key in others and any(text in each.record for text in texts))
+            ]
+        )
         for each in sorted(id_keys):  # this store knows of no links
-            yield ("erase", (each,), {"shown_ids": sorted(shown)})
+            yield ("erase", (each,), {"shown_ids": sorted(shown), "seen_by": others})
         self.tombstones.add(id_keys)
         processor.erased = self.tombstones
         return tuple(sorted(each[2:] for each in id_keys))
@@ -536,6 +606,11 @@ class Core:
         loaded: Loaded = yield ("load", (sorted(id_keys),), {})
         stored = {each.key: each for each in loaded.profiles.values()}
         return [decode_state(each.state, self.plan) for each in stored.values()]
+
+
+def _all_keys(profiles: Iterable[ProfileState]) -> list[str]:
+    """Every key that they have or had."""
+    return sorted({key for profile in profiles for key in (profile.key, *profile.linked)})
 
 
 class Tombstones:

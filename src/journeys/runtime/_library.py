@@ -13,7 +13,7 @@ from typing import Self
 import attrs
 
 from journeys.codec import dump_journey, load_journey
-from journeys.errors import InvalidDefinition, Problem
+from journeys.errors import InvalidDefinition, NewerState, Problem
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 
@@ -49,7 +49,15 @@ class Entry:
     def from_note(cls, note: str) -> Entry:
         """What was stored."""
         document = json.loads(note)
-        journey = attrs.evolve(load_journey(document["journey"]), status=document["status"])
+        try:
+            journey = load_journey(document["journey"])
+        except InvalidDefinition as error:  # it was valid where it was published
+            named = f"{document['journey'].get('key')!r} version {document['journey'].get('version', 1)}"
+            raise NewerState(
+                f"the store has {named}, which a newer version of this package has published: {error.problems[0]}; "
+                "it is left alone, and so are the people of this store: use the newer version"
+            ) from None
+        journey = attrs.evolve(journey, status=document["status"])
         return cls(journey, document["scope"], document.get("superseded_by"))
 
 
@@ -60,13 +68,22 @@ class Library:
         self.entries = dict(entries)
 
     @classmethod
+    def stored(cls, notes: Mapping[str, str]) -> Self:
+        """The library of a store; NewerState if a newer version of this package has published something."""
+        stored = [Entry.from_note(note) for name, note in notes.items() if name.startswith(PREFIX)]
+        return cls({(each.journey.key, each.journey.version): each for each in stored})
+
+    def as_notes(self) -> dict[str, str]:
+        """What is stored."""
+        return {entry.name: entry.as_note() for entry in self.entries.values()}
+
+    @classmethod
     def opened(cls, space: Space, notes: Mapping[str, str]) -> tuple[Self, list[Entry]]:
         """The library of a store, with what the application gives added; and those that are new to the store.
 
         InvalidDefinition if a published version is given with another definition: an edit is a new version.
         """
-        stored = {name: Entry.from_note(note) for name, note in notes.items() if name.startswith(PREFIX)}
-        entries = {(each.journey.key, each.journey.version): each for each in stored.values()}
+        entries = cls.stored(notes).entries
         new, problems = [], []
         for place, journey in enumerate(space.journeys):
             key = (journey.key, journey.version)

@@ -317,14 +317,8 @@ class Processor:
         id_key = _id_key(user_id, anonymous_id)
         return self.links.get(id_key, id_key) if self.links else id_key
 
-    def _own(self, anonymous_id: str | None, key: str) -> str | None:
-        """The anonymous id, unless it is linked to somebody else: on a shared device it is dropped (P2)."""
-        if anonymous_id is None or self.links.get("a:" + anonymous_id, key) == key:
-            return anonymous_id
-        return None
-
     def _is_erased(self, call: Mapping[str, Any], user_id: str | None, anonymous_id: str | None) -> bool:
-        if call["type"] == "alias" and any(each in self.erased for each in _id_keys(call)):
+        if call["type"] == "alias" and any(each in self.erased for each in id_keys_of(call)):
             return True
         return (user_id is not None and "u:" + user_id in self.erased) or (
             anonymous_id is not None and "a:" + anonymous_id in self.erased
@@ -388,7 +382,7 @@ class Processor:
             traits=kind == "identify" or kind == "group",
             other=other,
             rename=rename,
-            anonymous_id=self._own(anonymous_id, key),
+            anonymous_id=anonymous_id,
         )
         counters = self.effects.counters
         if answer == _advance.DUPLICATE:
@@ -401,6 +395,8 @@ class Processor:
             self.states[key] = profile
         if source is not None:
             self._link(source, profile, other, rename)
+        elif anonymous_id is not None:
+            self._note_shared("a:" + anonymous_id, profile)
         self.changed(profile)
         if answer == _advance.LATE:
             counters["late"] += 1
@@ -425,6 +421,13 @@ class Processor:
             self.links[id_key] = profile.key
             self.new_links[id_key] = profile.key
         profile.linked = (*profile.linked, *(each for each in ids if each not in profile.linked))
+
+    def _note_shared(self, id_key: str, profile: ProfileState) -> None:
+        """Whose device it is knows who else was seen with it: what is erased must be forgotten there too (P2, V6)."""
+        owner = self.states.get(self.links.get(id_key, id_key))
+        if owner is not None and owner is not profile and profile.key not in owner.shared:
+            owner.shared = (*owner.shared, profile.key)
+            self.changed(owner)
 
     def _meet(self, key: str, timestamp: int, watermark: int) -> None:
         profile = self.states[key] = ProfileState(key)
@@ -489,7 +492,7 @@ class Processor:
         for id_key in id_keys:
             self.new_links.pop(id_key, None)
             self.gone.pop(id_key, None)
-        kept = [each for each in self.waiting if not id_keys & set(_id_keys(each[3]))]
+        kept = [each for each in self.waiting if not id_keys & set(id_keys_of(each[3]))]
         self.waiting = kept
         heapq.heapify(self.waiting)
         self._waiting_ids = {}
@@ -628,6 +631,6 @@ def _id_key(user_id: str | None, anonymous_id: str | None) -> str:
     return "u:" + user_id if user_id is not None else f"a:{anonymous_id}"
 
 
-def _id_keys(call: Mapping[str, Any]) -> list[str]:
+def id_keys_of(call: Mapping[str, Any]) -> list[str]:
     fields = (("userId", "u:"), ("anonymousId", "a:"), ("previousId", "u:"), ("previousId", "a:"))
     return [space + call[field] for field, space in fields if isinstance(call.get(field), str)]

@@ -30,9 +30,9 @@ from journeys.plan.compile import compile_space
 from journeys.plan.plan import Plan
 from journeys.plan.validate import validate
 from journeys.runtime._core import GENERATION, MAX_CONFLICTS, Core, Request
-from journeys.runtime._library import PREFIX, Entry, Library
+from journeys.runtime._library import Entry, Library
 
-#: how many profiles a pass over all of them changes in one commit
+#: how many calls of the past are remembered in one commit
 PASS = 500
 #: the note that names a pass that has begun, so that a crash does not leave it half done
 PENDING = "publishing"
@@ -41,40 +41,62 @@ Change = Callable[[Engine, ProfileState], None]
 
 
 class Publisher:
-    """Changes the library of a store, and with it every profile that the change concerns."""
+    """Changes the library of a store, and with it every profile that the change concerns.
+
+    A change of the library is one moment for all workers. It begins with a commit that moves the ``GENERATION``; every
+    other commit names the generation that its worker knows, so that from then on none of the time before can come. Then
+    all profiles are changed, in a pass whose place stands in the ``PENDING`` note and moves with each batch. Whoever is
+    refused meanwhile learns of the change, helps to end it, and goes on (I7).
+    """
 
     def __init__(self, space: Space, core: Core, library: Library) -> None:
         self.space = space
         self.core = core
         self.library = library
+        #: why migrations were refused that this worker has checked
+        self._refused: dict[tuple[str, int], list[Problem]] = {}
 
     # the operations of section V
 
-    def publish(self, journey: Journey, at: int, status: str = "live") -> Generator[Request, Any, Journey]:
-        """Makes the journey the live version of its key; the previous one drains, is archived, or migrates."""
-        yield from self.resume_pending()
-        previous = self.library.current(journey.key)
-        journey, library = self.succeeded(journey, status)
-        plan = self._plan(library, working=True)
-        if isinstance(journey.on_previous, Migrate) and previous is not None:
-            yield from self.check_migration(previous.journey, journey, at)
-        operation = {"operation": "publish", "key": journey.key, "version": journey.version, "at": at}
-        yield from self._begin(library, operation)
-        yield from self._carry_out(plan)
-        return journey
+    def publish(
+        self, journey: Journey, at: int, status: str = "live", *, once: bool = False
+    ) -> Generator[Request, Any, Journey]:
+        """Makes the journey the live version of its key; the previous one drains, is archived, or migrates.
+
+        With ``once`` a version that another worker has published meanwhile is not published again.
+        """
+        while True:
+            yield from self.core.refresh()
+            known = self.library.entries.get((journey.key, journey.version))
+            if once and known is not None and known.journey.status != "draft":
+                return known.journey
+            previous = self.library.current(journey.key)
+            new, library = self.succeeded(journey, status)
+            self._plan(library, working=True)
+            operation = {"operation": "publish", "key": new.key, "version": new.version, "at": at}
+            moves = previous is not None and isinstance(new.on_previous, Migrate)
+            try:
+                yield from self._begin(library, operation, checks=moves)
+            except Conflict:
+                continue
+            yield from self.catch_up()
+            if (new.key, new.version) in self.library.entries:
+                return new
+            if problems := self._refused.pop((new.key, new.version), None):
+                raise PublishRefused(problems)
 
     def succeeded(self, journey: Journey, status: str = "live") -> tuple[Journey, Library]:
         """The journey as it would be published, and the library as it would be then; nothing is changed."""
         previous = self.library.current(journey.key)
         version = max(journey.version, self.library.latest(journey.key) + (previous is not None))
-        journey = attrs.evolve(journey, version=version, status=status)
+        new = attrs.evolve(journey, version=version, status=status)
         number = 1 + max((_scope_number(entry.scope) for entry in self.library.entries.values()), default=0)
-        entries = [Entry(journey, f"+{number}")]
+        entries = [Entry(new, f"+{number}")]
         if previous is not None:
-            ends = journey.on_previous == "archive" or previous.journey.status == "archived"
-            kept = attrs.evolve(previous.with_status("archived" if ends else "paused"), superseded_by=version)
+            ends = new.on_previous == "archive" or previous.journey.status == "archived"
+            kept = attrs.evolve(previous.with_status("archived" if ends else "paused"), superseded_by=new.version)
             entries.append(kept)
-        return journey, self.library.replaced(*entries)
+        return new, self.library.replaced(*entries)
 
     def rehearsal(self, journey: Journey, at: int) -> tuple[Plan, Change]:
         """What publishing the journey would do to each profile, and under which plan; nothing is changed.
@@ -88,32 +110,30 @@ class Publisher:
 
     def set_status(self, key: str, status: str, at: int) -> Generator[Request, Any, Journey]:
         """Pauses, resumes or archives the current version of a journey, archiving what drains too."""
-        yield from self.resume_pending()
-        current = self.library.current(key)
-        if current is None:
-            keys = sorted({journey for journey, _ in self.library.entries})
-            raise UnknownJourney(f"no journey {key!r} is published; {nearest(key, keys)}")
-        before = current.journey.status
-        if before == "archived" and status != "archived":
-            raise ValueError(f"{key!r} is archived, for good: publish it again as a new version")
-        if before == status:
-            return current.journey
-        library = self.library.replaced(current.with_status(status))
-        if status == "archived":
-            library = library.replaced(
-                *(each.with_status("archived") for (name, _), each in library.entries.items()
-                  if name == key and each.journey.status == "paused")
-            )  # fmt: skip
-        operation = {"operation": status, "key": key, "version": current.journey.version, "at": at}
-        yield from self._begin(library, operation)
-        yield from self._carry_out(self._plan(library, working=True))
-        return current.with_status(status).journey
-
-    def resume_pending(self) -> Generator[Request, Any, None]:
-        """Carries out what a crash left half done."""
-        notes: Mapping[str, str] = yield ("notes", (PENDING,), {})
-        if notes.get(PENDING):
-            yield from self._carry_out(self._plan(self.library, working=True))
+        while True:
+            yield from self.core.refresh()
+            current = self.library.current(key)
+            if current is None:
+                keys = sorted({journey for journey, _ in self.library.entries})
+                raise UnknownJourney(f"no journey {key!r} is published; {nearest(key, keys)}")
+            before = current.journey.status
+            if before == "archived" and status != "archived":
+                raise ValueError(f"{key!r} is archived, for good: publish it again as a new version")
+            if before == status:
+                return current.journey
+            library = self.library.replaced(current.with_status(status))
+            if status == "archived":
+                library = library.replaced(
+                    *(each.with_status("archived") for (name, _), each in library.entries.items()
+                      if name == key and each.journey.status == "paused")
+                )  # fmt: skip
+            operation = {"operation": status, "key": key, "version": current.journey.version, "at": at}
+            try:
+                yield from self._begin(library, operation)
+            except Conflict:
+                continue
+            yield from self.catch_up()
+            return current.with_status(status).journey
 
     # how they are carried out
 
@@ -134,30 +154,68 @@ class Publisher:
             raise InvalidDefinition(problems)
         return compile_space(shown, library.scopes)
 
-    def _begin(self, library: Library, operation: Mapping[str, Any]) -> Generator[Request, Any, None]:
-        notes = {entry.name: entry.as_note() for entry in library.entries.values()}
-        notes[PENDING] = json.dumps({**operation, "after": None})
-        generation = str(int(self.core.generation or "0") + 1)
-        notes[GENERATION] = generation
-        yield from self.core.commit_notes(notes)
-        self.core.generation = generation
-        self.library = library
+    def _begin(
+        self, library: Library, operation: Mapping[str, Any], *, checks: bool = False
+    ) -> Generator[Request, Any, None]:
+        """The change is there for all workers: from now on nothing is committed under the library of before.
 
-    def reload(self, generation: str) -> Generator[Request, Any, None]:
-        """Another worker has published, paused or archived something: this one goes on under the same library."""
-        notes: Mapping[str, str] = yield ("notes", (PREFIX,), {})
-        self.library, _ = Library.opened(attrs.evolve(self.space, journeys=()), notes)
-        self.core.generation = generation
+        With ``checks`` the library itself comes later, if nothing speaks against it: until then it stands in the note.
+        """
+        known = self.core.generation
+        notes, begun = library.as_notes(), {**operation, "after": None}
+        if checks:
+            begun["check"], notes = notes, self.library.as_notes()
+        notes[GENERATION] = str(int(known or "0") + 1)
+        notes[PENDING] = json.dumps(begun)
+        read_notes = {} if self.core.exclusive else {GENERATION: known, PENDING: ""}
+        yield from self.core.commit_notes(notes, read_notes)
+
+    def catch_up(self) -> Generator[Request, Any, None]:
+        """Goes on under the library that the store has; first leads to its end the change that is under way.
+
+        Any worker may do so, and all that come across it do: none goes on before every profile has been changed.
+        """
+        while True:
+            notes: Mapping[str, str] = yield ("notes", ("",), {})
+            self.library = Library.stored(notes)
+            pending = notes.get(PENDING, "")
+            if not pending:
+                break
+            if "check" in json.loads(pending):
+                yield from self._check(pending)
+            else:
+                yield from self._carry_out(pending)
+        self.core.generation = notes.get(GENERATION, "")
         self.core.use(self._plan(self.library))
 
-    def _carry_out(self, working: Plan) -> Generator[Request, Any, None]:
-        pending: Mapping[str, str] = yield ("notes", (PENDING,), {})
-        operation = json.loads(pending[PENDING])
+    def _carry_out(self, pending: str) -> Generator[Request, Any, None]:
+        working = self._plan(self.library, working=True)
         self.core.use(working)
+        operation = _without_place(pending)
         change = self._change(operation, working)
-        yield from self.core.walk(change, operation, PENDING)
-        yield from self.core.commit_notes({PENDING: ""})
+        while pending and _without_place(pending) == operation:
+            pending = yield from self.core.change_next(change, PENDING, pending)
+
+    def _check(self, pending: str) -> Generator[Request, Any, None]:
+        """Begins with the migration, or refuses it, now that nobody moves any more."""
+        operation = json.loads(pending)
+        notes = operation.pop("check")
+        library = Library.stored(notes)
+        new = library.entries[operation["key"], operation["version"]].journey
+        [old] = [
+            each.journey for each in library.entries.values()
+            if each.superseded_by == new.version and each.journey.key == new.key
+        ]  # fmt: skip
         self.core.use(self._plan(self.library))
+        problems = yield from self._unmapped_steps(old, new, operation["at"])
+        then = {PENDING: ""} if problems else {**notes, PENDING: json.dumps(operation)}
+        read_notes = {} if self.core.exclusive else {PENDING: pending}
+        try:
+            yield from self.core.commit_notes(then, read_notes)
+        except Conflict:
+            return  # another worker was faster
+        if problems:
+            self._refused[new.key, new.version] = problems
 
     def _change(self, operation: Mapping[str, Any], plan: Plan) -> Change:
         key, version, at = operation["key"], operation["version"], operation["at"]
@@ -192,12 +250,17 @@ class Publisher:
 
     def check_migration(self, old: Journey, new: Journey, at: int) -> Generator[Request, Any, None]:
         """Refuses a migration that would leave people without a step, with the list of them (V2)."""
+        if problems := (yield from self._unmapped_steps(old, new, at)):
+            raise PublishRefused(problems)
+
+    def _unmapped_steps(self, old: Journey, new: Journey, at: int) -> Generator[Request, Any, list[Problem]]:
+        """The steps at which a migration would leave people behind, with how many there are (V2)."""
         assert isinstance(new.on_previous, Migrate)
         steps = new.on_previous.migrate
         held: Counter[str] = Counter()
         plan = self.core.plan.journeys.get((old.key, old.version))
 
-        def count(engine: Engine, profile: ProfileState) -> None:
+        def count(_: Engine, profile: ProfileState) -> None:
             if plan is not None:  # on a copy, for what is due by then will have happened
                 copy = decode_state(encode_state(profile), self.core.plan)
                 ops.begin(engine, copy, at, processor.watermark)
@@ -205,14 +268,12 @@ class Publisher:
 
         processor = self.core.processor
         engine = Engine(self.core.plan, Effects(traces=False))
-        yield from self.core.look(lambda _, profile: count(engine, profile))
-        problems = [
+        yield from self.core.look(count)
+        return [
             _unmapped(old, new, step, steps.get(step, step), number)
             for step, number in sorted(held.items())
             if type(new.steps.get(steps.get(step, step))) is not type(old.steps[step])
         ]
-        if problems:
-            raise PublishRefused(problems)
 
     # history (C4)
 
@@ -266,6 +327,11 @@ class Publisher:
                 ops.begin(processor.engine, profile, at, processor.watermark)
                 processor.engine.settle(profile)
                 processor.changed(profile)
+
+
+def _without_place(pending: str) -> dict[str, Any]:
+    """An operation, apart from how far it came."""
+    return json.loads(pending) | {"after": None} if pending else {}
 
 
 def _scope_number(scope: str) -> int:

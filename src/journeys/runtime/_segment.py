@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from journeys.runtime._calls import Answer
-
+#: what a call answers: an ``Answer``, or what is awaited for one
+A = TypeVar("A")
 Id = str | int | None
 
 
@@ -16,14 +16,14 @@ def _id(value: Id) -> str | None:
     return str(value) if type(value) is int else value  # type: ignore[return-value]
 
 
-class SegmentCalls:
+class SegmentCalls(Generic[A]):
     """``track``, ``identify``, ``page``, ``screen``, ``group`` and ``alias``; each answers what became of it (O5).
 
     ``timestamp`` is an aware datetime or ISO 8601 text with an offset: a naive datetime raises ``ValueError``, the one
     difference from Segment's library. ``context`` and ``integrations`` are taken and not looked at.
     """
 
-    def feed(self, call: Mapping[str, Any]) -> Answer:
+    def feed(self, call: Mapping[str, Any]) -> A:
         """Applies one call."""
         raise NotImplementedError
 
@@ -37,7 +37,7 @@ class SegmentCalls:
         anonymous_id: Id = None,
         integrations: Mapping[str, Any] | None = None,
         message_id: str | None = None,
-    ) -> Answer:
+    ) -> A:
         """Something that a person did."""
         body = {"type": "track", "event": event, "properties": properties}
         return self._call(body, user_id, anonymous_id, timestamp, message_id)
@@ -51,7 +51,7 @@ class SegmentCalls:
         anonymous_id: Id = None,
         integrations: Mapping[str, Any] | None = None,
         message_id: str | None = None,
-    ) -> Answer:
+    ) -> A:
         """Who a person is (P3)."""
         return self._call({"type": "identify", "traits": traits}, user_id, anonymous_id, timestamp, message_id)
 
@@ -66,7 +66,7 @@ class SegmentCalls:
         anonymous_id: Id = None,
         integrations: Mapping[str, Any] | None = None,
         message_id: str | None = None,
-    ) -> Answer:
+    ) -> A:
         """A page that a person saw: the event ``Page Viewed`` (P4)."""
         body = {"type": "page", "name": name, "properties": _with_category(properties, category)}
         return self._call(body, user_id, anonymous_id, timestamp, message_id)
@@ -82,7 +82,7 @@ class SegmentCalls:
         anonymous_id: Id = None,
         integrations: Mapping[str, Any] | None = None,
         message_id: str | None = None,
-    ) -> Answer:
+    ) -> A:
         """A screen that a person saw: the event ``Screen Viewed`` (P4)."""
         body = {"type": "screen", "name": name, "properties": _with_category(properties, category)}
         return self._call(body, user_id, anonymous_id, timestamp, message_id)
@@ -97,7 +97,7 @@ class SegmentCalls:
         anonymous_id: Id = None,
         integrations: Mapping[str, Any] | None = None,
         message_id: str | None = None,
-    ) -> Answer:
+    ) -> A:
         """The account to which a person belongs: the trait ``groups.<group_id>`` (P4)."""
         body = {"type": "group", "groupId": _id(group_id), "traits": traits}
         return self._call(body, user_id, anonymous_id, timestamp, message_id)
@@ -110,7 +110,7 @@ class SegmentCalls:
         timestamp: datetime | str | None = None,
         integrations: Mapping[str, Any] | None = None,
         message_id: str | None = None,
-    ) -> Answer:
+    ) -> A:
         """Two ids are one person (P2)."""
         return self._call({"type": "alias", "previousId": _id(previous_id)}, user_id, None, timestamp, message_id)
 
@@ -121,7 +121,7 @@ class SegmentCalls:
         anonymous_id: Id,
         timestamp: datetime | str | None,
         message_id: str | None,
-    ) -> Answer:
+    ) -> A:
         if isinstance(timestamp, datetime) and timestamp.tzinfo is None:
             raise ValueError("a naive datetime is no instant: give it a time zone, for example datetime.now(UTC)")
         fields = {

@@ -3,225 +3,263 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import timedelta
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
+import anyio
 import anyio.to_thread
 
-from journeys._time import MAX, instant_of
+from journeys._time import Duration, instant_of
 from journeys.model.journey import Journey
-from journeys.model.space import Space
-from journeys.ports import Clock
+from journeys.ports import (
+    AsyncDestination,
+    AsyncListDestination,
+    AsyncStore,
+    Clock,
+    Destination,
+    ListDestination,
+    Store,
+)
 from journeys.runtime import _views as views
 from journeys.runtime._calls import Answer
-from journeys.runtime._core import Core
 from journeys.runtime._drive import drive_async
-from journeys.runtime._opening import opened
-from journeys.runtime._publishing import Publisher
+from journeys.runtime._logic import GROUP, LEASE, Definition, Logic, Steps, T, id_key, is_memory
 from journeys.runtime._segment import SegmentCalls
-from journeys.runtime.clocks import ManualClock, SystemClock
-from journeys.runtime.delivery import AsyncDeliverer
-from journeys.runtime.evaluator import GROUP, as_space, built_destinations, when, with_destinations, worker_name
-from journeys.runtime.stores import open_store
+from journeys.runtime.delivery import AsyncDeliverer, DestinationPolicy
+from journeys.runtime.stores import open_async_store
+from journeys.runtime.stores.in_threads import as_async
 from journeys.runtime.stores.memory import MemoryStore
-from journeys.runtime.tallies import by_days, is_whole
 
 if TYPE_CHECKING:
+    from journeys.runtime.analysis.explain import Explanation
     from journeys.runtime.analysis.figures import Figures
 
 
-class InThreads:
-    """A sync store for an event loop: each method runs in a thread."""
+class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
+    """``Evaluator`` for asyncio: everything has the same name, and is awaited.
 
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            return await anyio.to_thread.run_sync(lambda: method(*args, **kwargs))
-
-        return call
-
-
-class AsyncEvaluator(SegmentCalls):
-    """``Evaluator`` for asyncio: ``async with AsyncEvaluator(...) as evaluator: await evaluator.track(...)``.
-
-    ``store`` is nothing (memory), a URL, a sync store or an async one such as ``AsyncPostgresStore``. Destinations may
-    be async or sync. See ``Evaluator`` for the rest.
+    ``async with AsyncEvaluator(...) as evaluator: await evaluator.track(...)``. So are ``counters``, ``watermark`` and
+    ``journeys``; ``trace`` is read with ``async for``; ``stop`` alone is called. ``store`` is nothing (memory), a URL,
+    a sync store, whose methods run in threads, or an async one such as ``AsyncPostgresStore``; it is opened with the
+    first use. Destinations may be async or sync. See ``Evaluator`` for the rest.
     """
 
     def __init__(
         self,
-        space: Space | Journey | Iterable[Journey] | Mapping[str, Any] | str,
+        space: Definition,
         *,
-        destinations: Mapping[str, Any] | None = None,
-        store: Any = None,
+        destinations: Mapping[str, Destination | ListDestination | AsyncDestination | AsyncListDestination]
+        | None = None,
+        store: str | Store | AsyncStore | None = None,
         clock: Clock | None = None,
         trace: bool = True,
         worker: str | None = None,
-        lease: timedelta = timedelta(seconds=15),
+        lease: timedelta = LEASE,
+        policies: Mapping[str, DestinationPolicy] | None = None,
     ) -> None:
-        given = dict(destinations or {})
-        self.space = with_destinations(as_space(space), given)
-        self.clock: Clock = clock if clock is not None else SystemClock()
-        self.is_live = not isinstance(self.clock, ManualClock)
-        self.destinations = built_destinations(self.space, given)
-        self._exclusive = store is None or store == "memory:"
-        sync_store = MemoryStore() if self._exclusive else open_store(store)
-        is_async = asyncio.iscoroutinefunction(getattr(sync_store, "load", None))
-        self.store: Any = sync_store if is_async else InThreads(sync_store)
-        self._settings: dict[str, Any] = {
-            "exclusive": self._exclusive,
-            "traces": trace,
-            "worker": worker or worker_name(),
-            "lease": int(lease.total_seconds() * 1_000_000),
-        }
-        self._deliverer = AsyncDeliverer(sync_store, self.destinations, clock=self.clock)
+        super().__init__(space, destinations, clock)
+        exclusive = is_memory(store)
+        opened = MemoryStore() if exclusive or store is None else open_async_store(store)
+        self.store: Any = as_async(opened)
+        self._memory = opened if isinstance(opened, MemoryStore) and exclusive else None
+        self._settings: dict[str, Any] = {"exclusive": exclusive, "traces": trace, "worker": worker, "lease": lease}
+        self._deliverer = AsyncDeliverer(opened, self.destinations, clock=self.clock, policies=policies or {})
         self._lock = asyncio.Lock()
-        self._stopping = asyncio.Event()
-        self._core: Core
-        self._publisher: Publisher
 
-    async def __aenter__(self) -> Self:
-        steps = opened(self.space, at=self.clock.now(), **self._settings)
-        self._core, self._publisher = await drive_async(steps, self.store)
-        return self
+    # driving the logic
 
-    async def __aexit__(self, *_: object) -> None:
-        self.stop()
-        await self.store.close()
+    async def _see(self, steps: Steps[T]) -> T:
+        async with self._lock:
+            if not hasattr(self, "_core"):
+                self._core, self._publisher = await drive_async(self._opening(**self._settings), self.store)
+            answer: T = await drive_async(steps, self.store)
+        return answer
 
-    def _received(self) -> int:
-        now = self.clock.now()
-        if isinstance(self.clock, ManualClock) and now <= self._core.processor.watermark:
-            now = self._core.processor.watermark + 1
-            self.clock.set(now)  # the clock is there too, so that what is dated from here is due when it comes round
-        return now
+    async def _do(self, steps: Steps[T]) -> T:
+        answer = await self._see(steps)
+        if self._memory is not None and self._memory.next_delivery() is not None:
+            await self.deliver()
+        return answer
 
-    async def feed(self, call: Mapping[str, Any]) -> Answer:  # type: ignore[override]
+    async def _drain(self) -> int | None:
+        return (await self._deliverer.drain()).next_try
+
+    async def _sleep(self, until: int) -> None:
+        try:  # the clock may be any clock, so its own sleep is asked; it needs no place among the threads that work
+            limiter = anyio.CapacityLimiter(1)
+            await anyio.to_thread.run_sync(self.clock.sleep, until, self._wake, abandon_on_cancel=True, limiter=limiter)
+        finally:
+            self._wake.set()  # cancelled: nobody waits for that thread, so it must not sleep on
+
+    # calls in
+
+    async def feed(self, call: Mapping[str, Any]) -> Answer:
         """Applies one Segment call and answers when it is durable (O5)."""
-        return (await self.feed_many((call,)))[0]
+        return (await self._do(self._feeding((call,))))[0]
 
     async def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:
-        """Applies many calls, committed in groups (I3)."""
+        """Applies many calls, committed in groups; the answers are in the order of the calls (I3)."""
         answers: list[Answer] = []
-        everything = list(calls)
-        for start in range(0, len(everything), group):
-            answers += await self._feed_group(everything[start : start + group])
+        rest = iter(calls)
+        while batch := list(islice(rest, group)):
+            answers += await self._do(self._feeding(batch))
         return answers
 
-    async def _feed_group(self, batch: Sequence[Mapping[str, Any]]) -> list[Answer]:
-        async with self._lock:
-            steps = self._core.feed(batch, self._received(), live=self.is_live)
-            answers: list[Answer] = await drive_async(steps, self.store)
-        if self._exclusive:
-            await self.deliver()
-        return answers
+    async def replay(
+        self, calls: Sequence[Mapping[str, Any]], *, notes: Mapping[str, str] | None = None
+    ) -> list[Answer]:
+        """Applies calls as one group, with their own timestamps taken as they are (T3)."""
+        return await self._do(self._replaying(calls, notes))
 
-    async def advance(self, to: Any = None, *, by: Any = None, **parts: float) -> None:
+    # time
+
+    async def advance(
+        self, to: str | datetime | int | None = None, *, by: Duration | str | timedelta | None = None, **parts: float
+    ) -> None:
         """Promises that no input at or before an instant will come, and lets every deadline up to it fire (T5)."""
-        until = when(self.clock, to, by, parts)
-        async with self._lock:
-            await drive_async(self._core.advance(until, now=self.clock.now()), self.store)
-        if self._exclusive:
-            await self.deliver()
+        await self._do(self._advancing(to, by, parts))
 
-    async def settle(self, bound: Any = None) -> None:
+    async def settle(self, bound: str | datetime | int | None = None) -> None:
         """Lets everything happen that happens by itself, at most up to ``bound``; a ``ManualClock`` follows."""
-        async with self._lock:
-            limit = MAX if bound is None else instant_of(bound)
-            last = await drive_async(self._core.settle(limit), self.store)
-            if isinstance(self.clock, ManualClock) and last >= 0:
-                self.clock.set(last)
-        if self._exclusive:
-            await self.deliver()
+        await self._do(self._settling(bound))
 
-    async def run(self, *, poll: float = 1.0) -> None:
-        """Follows the clock, with deadlines and deliveries, until ``stop`` is called."""
-        self._stopping.clear()
-        while not self._stopping.is_set():
-            await self.advance(self.clock.now())
-            await self.deliver()
-            try:
-                await asyncio.wait_for(self._stopping.wait(), poll)
-            except TimeoutError:
-                continue
+    async def next_due(self) -> int | None:
+        """The earliest instant at which something happens by itself."""
+        return await self._see(self._next_due())
 
-    def stop(self) -> None:
-        """Makes ``run`` return after what it is doing."""
-        self._stopping.set()
+    async def run(self, *, poll: float = 1.0, prune: Duration | str | timedelta | None = "P1D") -> None:
+        """Follows the clock: lets deadlines fire and deliveries go out, until ``stop`` is called.
+
+        Or until its task is cancelled. See ``Evaluator.run`` for the rest.
+        """
+        await drive_async(self._running(poll, prune), self)
+
+    async def prune(self) -> None:
+        """Forgets what is older than its retention: the trace, ended instances, marks."""
+        await drive_async(self._tidying(), self)
+
+    # deliveries
 
     async def deliver(self) -> None:
         """Tries everything that may be sent now (D2)."""
-        await self._deliverer.drain()
+        await self._drain()
 
-    async def publish(self, journey: Journey) -> Journey:
-        """Publishes a new or edited journey as the next version (V2); see ``Evaluator.publish``."""
-        async with self._lock:
-            published: Journey = await drive_async(self._publisher.publish(journey, self._now()), self.store)
-            return published
+    # reading
 
-    async def pause(self, key: str) -> Journey:
-        """Nobody enters any more; who is inside goes on (V1)."""
-        return await self._set_status(key, "paused")
+    async def figures(self) -> dict[str, int]:
+        """How many ``profiles``, ``live`` instances, profiles with something ``due``, and so on there are."""
+        return await self._see(self._figures())
 
-    async def resume(self, key: str) -> Journey:
-        """Profiles may enter again (V1, E5)."""
-        return await self._set_status(key, "live")
+    async def journey_figures(
+        self,
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+        people: bool = False,
+    ) -> Figures:
+        """The figures of all journeys, in a range of time: see ``journeys.runtime.analysis.figures``."""
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        figures, lacks_records = await self._see(self._figures_by_day(first, last, people))
+        if lacks_records:
+            async for record in self.trace():
+                figures.add(record)
+        return figures
 
-    async def archive(self, key: str) -> Journey:
-        """Ends the journey for good, and everyone in it (V1)."""
-        return await self._set_status(key, "archived")
-
-    async def _set_status(self, key: str, status: str) -> Journey:
-        async with self._lock:
-            changed: Journey = await drive_async(self._publisher.set_status(key, status, self._now()), self.store)
-            return changed
-
-    def _now(self) -> int:
-        return max(self.clock.now(), self._core.processor.watermark)
+    @property
+    async def counters(self) -> dict[str, int]:
+        """How often what the contract counts has happened: ``late``, ``duplicates``, ``missing_identifier``, …"""
+        return await self._see(self._counters())
 
     async def trace(
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> AsyncIterator[dict[str, Any]]:
-        """What has happened, in the order of (at, profile, as it happened)."""
-        import json
-
-        if self._exclusive:
-            for record in views.records(self._core.effects.records, profile, journey, instance):
+        """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
+        kept = await self._see(self._kept())
+        if kept is not None:
+            for record in views.records(kept, profile, journey, instance):
                 yield record
             return
-        lines = self.store.trace(profile=profile, journey=journey, instance=instance)
-        if isinstance(self.store, InThreads):
-            for line in await lines:
-                yield json.loads(line)
-        else:
-            async for line in lines:
-                yield json.loads(line)
-
-    async def journey_figures(self, *, start: Any = None, end: Any = None, people: bool = False) -> Figures:
-        """The figures of all journeys, in a range of time; see ``Evaluator.journey_figures``."""
-        from journeys.runtime.analysis.figures import Figures
-
-        first, last = (None if each is None else instant_of(each) for each in (start, end))
-        journeys = tuple(entry.journey for _, entry in sorted(self._publisher.library.entries.items()))
-        if not people and by_days(first, last):
-            async with self._lock:
-                rows = await drive_async(self._core.tallies(), self.store)
-            if is_whole(rows):
-                return Figures.kept(journeys, rows, start=first, end=last)
-        figures = Figures(journeys, start=first, end=last, people=people)
-        async for record in self.trace():
-            figures.add(record)
-        return figures
+        async for line in self.store.trace(profile=profile, journey=journey, instance=instance):
+            yield json.loads(line)
 
     async def profile(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> views.ProfileView | None:
-        """What is known of a person now."""
-        key = f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
-        async with self._lock:
-            found = await drive_async(self._core.states_of([key]), self.store)
-        now = max(self.clock.now() if self.is_live else 0, self._core.processor.watermark)
-        return views.view(found[0], self._core.plan, max(now, found[0].clock)) if found else None
+        """What is known of a person now: traits, computed traits, audiences, journeys; None if nothing is."""
+        return await self._see(self._profile(id_key(user_id, anonymous_id)))
+
+    async def explain(
+        self,
+        user_id: str | None = None,
+        *,
+        anonymous_id: str | None = None,
+        journey: str,
+        at: str | datetime | int | None = None,
+        calls: Iterable[Mapping[str, Any]] = (),
+    ) -> Explanation:
+        """Why a person is in a journey and what is waited for, or why not, now or ``at`` an instant."""
+        return await self._see(self._explaining(id_key(user_id, anonymous_id), journey, at, calls))
+
+    @property
+    async def watermark(self) -> str | None:
+        """The latest instant that ``advance`` has promised to be over."""
+        return await self._see(self._watermark())
+
+    # life and versions
+
+    @property
+    async def journeys(self) -> tuple[Journey, ...]:
+        """Every version of every journey, with its status; one that has been superseded is shown as paused."""
+        return await self._see(self._versions())
+
+    async def publish(self, journey: Journey) -> Journey:
+        """Publishes a new or edited journey as the next version, and answers it with its number (V2)."""
+        return await self._do(self._publishing(journey))
+
+    async def pause(self, key: str) -> Journey:
+        """Nobody enters any more; who is inside goes on (V1)."""
+        return await self._do(self._changing(key, "paused"))
+
+    async def resume(self, key: str) -> Journey:
+        """Profiles may enter again; who met a condition while it was paused does not (E5)."""
+        return await self._do(self._changing(key, "live"))
+
+    async def archive(self, key: str) -> Journey:
+        """Ends the journey for good, and everyone in it as ``archived`` (V1)."""
+        return await self._do(self._changing(key, "archived"))
+
+    async def clone(self, key: str, new_key: str, name: str | None = None) -> Journey:
+        """A draft with a new key and name, and so with destination keys of its own (V5)."""
+        return await self._see(self._cloning(key, new_key, name))
+
+    async def backfill(
+        self, calls: Iterable[Mapping[str, Any]], *, progress: Callable[[int], None] | None = None
+    ) -> dict[str, int]:
+        """Remembers calls of the past, before or after publishing (C4)."""
+        return await self._do(self._backfilling(calls, progress))
+
+    async def erase(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> tuple[str, ...]:
+        """Erases a person: when it returns, nothing in the store names the profile, its ids or its traits (V6)."""
+        return await self._do(self._erasing(id_key(user_id, anonymous_id)))
+
+    async def lift(self, user_id: str | None = None, *, anonymous_id: str | None = None) -> bool:
+        """Accepts inputs for an erased id again; says whether it was erased."""
+        return await self._do(self._lifting(id_key(user_id, anonymous_id)))
+
+    async def close(self) -> None:
+        """Ends the use of the store and of the destinations."""
+        self.stop()
+        await self.store.close()
+        for destination in self.destinations.values():
+            if callable(aclose := getattr(destination, "aclose", None)):
+                await aclose()
+            if callable(close := getattr(destination, "close", None)):
+                close()
+
+    async def __aenter__(self) -> Self:
+        await self._see(self._kept())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

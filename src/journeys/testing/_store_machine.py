@@ -62,6 +62,7 @@ def records(draw: Any) -> dict[str, Any]:
     }
 
 
+NOTES = ("file:1", "file:2", "fil", "%")
 changes = st.fixed_dictionaries(
     {},
     optional={
@@ -92,7 +93,10 @@ changes = st.fixed_dictionaries(
             st.integers(-2, 5),
             max_size=3,
         ),
-        "notes": st.dictionaries(st.sampled_from(("file:1", "file:2", "fil", "%")), st.text("ab'\\%", max_size=3)),
+        "notes": st.dictionaries(st.sampled_from(NOTES), st.text("ab'\\%", max_size=3)),
+        "read_notes": st.dictionaries(
+            st.sampled_from(NOTES), st.sampled_from(("present",) * 4 + ("past",)), max_size=2
+        ),
     },
 )
 
@@ -169,6 +173,10 @@ class StoreMachine(RuleBasedStateMachine):
         ]
         mark = {"present": self.model.mark, "past": self.model.mark - 1, None: None}
         fields["read_watermark"] = mark[drawn.get("read_watermark")]
+        fields["read_notes"] = {
+            name: self.model.noted.get(name, "") + ("" if read == "present" else "before")
+            for name, read in drawn.get("read_notes", {}).items()
+        }
         fields["waiting"] = [
             Waiting(
                 timestamp=timestamp, message_id=message_id, arrival=arrival, id_key=id_key, call="{}", others=others

@@ -75,6 +75,8 @@ class StoreModel:
     def _apply(self, changes: ChangeSet) -> None:
         if changes.read_watermark is not None and self.mark > changes.read_watermark:
             raise Conflict("watermark")
+        if any(self.noted.get(name, "") != text for name, text in changes.read_notes.items()):
+            raise Conflict("notes")
         for change in changes.states:
             self._change(change)
         for arrival in changes.applied:
@@ -260,8 +262,17 @@ class StoreModel:
 
     # forgetting
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> list[str]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> list[str]:
         """``Store.erase``"""
+        if also is not None:
+            self.commit(also)
         end = self.end(profile_key)
         keys = {profile_key, end, *(key for key in self.links if self.end(key) == end)}
         self.profiles.pop(end, None)

@@ -357,6 +357,52 @@ class StoreConformance(DeliveryConformance):
         together(move, *(partial(work, name) for name in range(WORKERS)))
         assert seen == {mark: sum(int(each) < mark for each in store.trace()) for mark in range(8)}
 
+    # notes
+
+    def test_what_was_read_of_a_note_must_still_be_there(self, store: Store) -> None:
+        """Also where nothing was there, and nothing else of the change set happens."""
+        store.commit(ChangeSet(read_notes={"a": ""}, notes={"a": "1", "b": ""}))
+        for read in ({"a": ""}, {"a": "2"}, {"a": "1", "c": "1"}):
+            with pytest.raises(Conflict):
+                store.commit(ChangeSet(states=[state("u:1")], read_notes=read, notes={"a": "3"}))
+        store.commit(ChangeSet(states=[state("u:1")], read_notes={"a": "1", "b": "", "c": ""}))
+        assert store.notes() == {"a": "1", "b": ""}
+
+    def test_of_those_who_change_a_note_that_all_have_read_one_wins(self, store: Store) -> None:
+        """So workers agree on what comes next."""
+        for n in range(10):
+            before = store.notes("turn").get("turn", "")
+            changes = [ChangeSet(read_notes={"turn": before}, notes={"turn": f"{n} {name}"}) for name in range(WORKERS)]
+            answers = together(*(partial(store.commit, change) for change in changes))
+            assert conflicts(answers) == WORKERS - 1
+
+    def test_nothing_built_on_a_note_appears_after_it_was_changed(self, store: Store) -> None:
+        """When the commit of another text returns, whoever read the one before has committed or never will."""
+        stop = threading.Event()
+        numbers = itertools.count()
+        store.commit(ChangeSet(notes={"turn": "0"}))
+
+        def work(name: int) -> None:
+            while not stop.is_set():
+                turn = store.notes("turn")["turn"]
+                row = record(next(numbers), at=int(turn), key=f"u:{name}", record=turn)
+                try:
+                    store.commit(ChangeSet(records=[row], read_notes={"turn": turn}))
+                except Conflict:
+                    pass
+
+        def move() -> None:
+            try:
+                for turn in range(1, 9):
+                    store.commit(ChangeSet(read_notes={"turn": str(turn - 1)}, notes={"turn": str(turn)}))
+                    seen[turn] = sum(int(each) < turn for each in store.trace())
+            finally:
+                stop.set()
+
+        seen: dict[int, int] = {}
+        together(move, *(partial(work, name) for name in range(WORKERS)))
+        assert seen == {turn: sum(int(each) < turn for each in store.trace()) for turn in range(1, 9)}
+
     # workers
 
     def test_workers_who_change_one_profile_lose_nothing(self, store: Store) -> None:
@@ -503,6 +549,37 @@ class StoreConformance(DeliveryConformance):
         assert store.waiting(9, 9) == waits[1:]
         store.lift("a:1")
         store.commit(ChangeSet(waiting=[waiting(3, id_key="a:1")]))
+
+    def test_a_device_that_others_used_is_forgotten_there(self, store: Store) -> None:
+        """Their deliveries and records that name it are gone, the rest of theirs is not."""
+        store.commit(
+            ChangeSet(
+                states=[state("u:1"), state("u:2"), state("u:3")],
+                links={"a:é": "u:1"},
+                deliveries=[
+                    delivery(1, user_id="2", anonymous_id="é"),
+                    delivery(2, user_id="2", anonymous_id="é", body='{"id":"é"}'.encode()),
+                    delivery(3, user_id="2", anonymous_id="b", body='{"id":"éa"}'.encode()),
+                    delivery(4, user_id="3", anonymous_id="c", body='{"id":"é"}'.encode()),
+                ],
+                records=[
+                    record(1, key="u:2", record='{"id":"é"}'),
+                    record(2, key="u:2", record='{"id":"éa"}'),
+                    record(3, key="u:3", record='{"id":"é"}'),
+                ],
+            )
+        )
+        version = store.load(["u:2"]).profiles["u:2"].version
+        also = ChangeSet(states=[state("u:2", version + 1)])
+        with pytest.raises(Conflict):
+            store.erase("u:1", shown_ids=["1"], seen_by=["u:2"], also=also)
+        assert store.load(["a:é"]).profiles.keys() == {"a:é"}
+        also = ChangeSet(states=[state("u:2", version)])
+        assert store.erase("u:1", shown_ids=["1"], seen_by=["u:2"], also=also) == ["a:é", "u:1"]
+        assert store.load(["u:2"]).profiles["u:2"].version == version + 1
+        left = store.claim_deliveries(0, 9, worker="w", lease=1)
+        assert [(each.id[-1], each.anonymous_id) for each in left] == [("1", None), ("3", "b"), ("4", "c")]
+        assert list(store.trace()) == ['{"id":"éa"}', '{"id":"é"}']
 
     # durability
 

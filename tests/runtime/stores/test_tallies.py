@@ -160,7 +160,7 @@ def test_in_memory_they_are_counted_when_somebody_asks() -> None:
     people(evaluator, range(20))
     evaluator.erase("u9")
     evaluator.advance(days=4)
-    evaluator._prune()
+    evaluator.prune()
     assert next(evaluator.trace())["at"] > "2026-01-03"
     figures = evaluator.journey_figures().journey("j")
     assert (figures.entered, figures.in_progress, figures.completed) == (21, 0, 20)

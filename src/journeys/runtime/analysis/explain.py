@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from journeys._time import format_instant, instant_of
+from journeys._time import format_instant
 from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects
 from journeys.engine._encode import decode_state, encode_state
@@ -177,17 +177,8 @@ def explain_profile(
     at: str | datetime | int | None = None,
     calls: Iterable[Mapping[str, Any]] = (),
 ) -> Explanation:
-    """``explain`` for a person of an evaluator, as of now or ``at``; also for one of whom nothing is known."""
-    if (user_id is None) == (anonymous_id is None):
-        raise TypeError("give a user_id or an anonymous_id")
-    key = f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
-    with evaluator._lock:
-        core = evaluator._core
-        found = evaluator._drive(core.states_of([key]))
-        mark = core.processor.watermark if core.exclusive else evaluator.store.watermark()
-        now = max(evaluator.clock.now() if evaluator.is_live else 0, mark) if at is None else instant_of(at)
-        space = attrs.evolve(evaluator.space, journeys=evaluator.journeys)
-        return explain(found[0] if found else ProfileState(key), core.plan, space, journey, now, calls)
+    """``Evaluator.explain`` as a function."""
+    return evaluator.explain(user_id, anonymous_id=anonymous_id, journey=journey, at=at, calls=calls)
 
 
 def _copy(profile: ProfileState, plan: Plan) -> ProfileState:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from journeys.errors import nearest
-from journeys.ports import Store
+from journeys.ports import AsyncStore, Store
 from journeys.runtime.stores.memory import MemoryStore
 from journeys.runtime.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from journeys.runtime.stores.postgres import AsyncPostgresStore, PostgresStore
 
-__all__ = ["AsyncPostgresStore", "MemoryStore", "PostgresStore", "SQLiteStore", "open_store"]
+__all__ = ["AsyncPostgresStore", "MemoryStore", "PostgresStore", "SQLiteStore", "open_async_store", "open_store"]
 
 SCHEMES = ("memory", "sqlite", "postgresql")
 
@@ -46,6 +46,16 @@ def open_store(where: str | Store) -> Store:
         url, schema = _split_schema(where)
         return PostgresStore(url, schema=schema)
     raise ValueError(f"{_without_password(where)!r} names no store: {_remedy(scheme, rest)}")
+
+
+def open_async_store(where: str | Store | AsyncStore) -> Store | AsyncStore:
+    """The same for an event loop: a PostgreSQL URL opens an ``AsyncPostgresStore``, with its first use."""
+    if isinstance(where, str) and where.partition(":")[0] in ("postgresql", "postgres"):
+        from journeys.runtime.stores.postgres import AsyncPostgresStore
+
+        url, schema = _split_schema(where)
+        return AsyncPostgresStore(url, schema=schema)
+    return open_store(where)  # type: ignore[arg-type]
 
 
 def _split_schema(url: str) -> tuple[str, str]:

@@ -117,15 +117,18 @@ class Operations:
         rest = [*self._rest(changes)]
         if moves:
             rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
-        fence = sql.fence(exclusive=moves)
-        read: list[Statement] = [*fence, Ask(sql.meta), *self._erased_among(changes.waiting)]
+        fence = sql.fence(exclusive=moves or not changes.read_notes.keys().isdisjoint(changes.notes))
+        noted = [Ask(sql.noted, (sql.listed(sorted(changes.read_notes)),))] if changes.read_notes else []
+        read: list[Statement] = [*fence, Ask(sql.meta), *noted, *self._erased_among(changes.waiting)]
         locked: list[Statement] = [*read, *made, *sql.lock_ids(changes)]
         answers = yield [*locked, *checked, *(() if changes.links else rest)]
-        [(schema, watermark, _)], *erased = answers[len(fence) : len(read)]
+        [(schema, watermark, _)], *found = answers[len(fence) : len(read)]
         self._check_schema(schema)
         if changes.read_watermark is not None and watermark > changes.read_watermark:
             raise Conflict("the watermark has moved")
-        if any(erased):
+        if noted and dict(found[0]) != {name: text for name, text in changes.read_notes.items() if text}:
+            raise Conflict("a note was changed meanwhile")
+        if any(found[len(noted) :]):
             raise Conflict("an id was erased before its input could wait")
         counts = [*answers[len(read) : len(read) + len(made)], *answers[len(locked) : len(locked) + len(checked)]]
         _expect(expected, counts)
@@ -355,11 +358,20 @@ class Operations:
 
     # forgetting
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Steps[Sequence[str]]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Steps[Sequence[str]]:
         """``Store.erase``"""
         sql = self.sql
-        *_, [(schema, _, floor)], rows = yield [
-            *sql.fence(exclusive=True),
+        yield [*sql.fence(exclusive=True), Ask(sql.meta)]
+        if also is not None:
+            yield from self.commit(also)
+        [(schema, _, floor)], rows = yield [
             Ask(sql.meta),
             Ask(sql.look, (sql.listed([profile_key]),)),
         ]
@@ -381,8 +393,21 @@ class Operations:
             Bulk(sql.forget, [(keyed_hash(self.secret, key),) for key in sorted(keys)]),
             # a profile that is made again starts above every version that was erased: who slept meanwhile cannot write
             Tell(sql.raise_floor, (floor, floor)),
+            *self._unnamed(keys, seen_by),
         ]
         return sorted(keys)
+
+    def _unnamed(self, keys: Collection[str], others: Collection[str]) -> Iterable[Statement]:
+        """Others name the anonymous ids no more (V6)."""
+        sql = self.sql
+        if others:
+            owners, shown = sql.listed(others), sql.listed(key[2:] for key in others)
+            for key in sorted(keys):
+                if key[0] == "a":
+                    text = json.dumps(key[2:], ensure_ascii=False)
+                    yield Tell(sql.unname_outbox, (owners, text))
+                    yield Tell(sql.forget_device, (key[2:], owners))
+                    yield from (Tell(each, (shown, text)) for each in sql.unname_trace)
 
     def lift(self, id_key: str) -> Steps[bool]:
         """``Store.lift``"""

@@ -230,8 +230,26 @@ class Outbox:
             self._leave(entry)
         for entry in [each for each in self._dead.values() if _is_of(each.delivery, keys, shown_ids)]:
             del self._dead[entry.n]
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Places that were left behind still name who was erased."""
         for queue in self._queues.values():
-            queue.tidy()  # places that were left behind still name it
+            queue.tidy()
+
+    def unname(self, anonymous_ids: Collection[str], texts: Collection[str], others: Collection[str]) -> None:
+        """Deliveries of others name these devices no more; those that do so in their body are gone."""
+        bodies = [text.encode() for text in texts]
+        for entry in [*self._entries.values(), *self._dead.values()]:
+            delivery = entry.delivery
+            if f"u:{delivery.user_id}" not in others:
+                continue
+            if any(body in delivery.body for body in bodies):
+                if self._dead.pop(entry.n, None) is None:
+                    self._leave(entry)
+            elif delivery.anonymous_id in anonymous_ids:
+                entry.delivery = attrs.evolve(delivery, anonymous_id=None)
+        self._tidy()
 
     def counts(self) -> tuple[int, int]:
         """How many are unsettled, and how many are dead."""

@@ -207,6 +207,9 @@ class PostgresStatements(Statements):
         " DELETE FROM trace WHERE n IN (SELECT n FROM those)",
     )
 
+    unname_trace = (f"DELETE FROM trace WHERE profile {_AMONG} AND strpos(record, ?) > 0",)
+    body_has = "position(convert_to(?, 'UTF8') in body) > 0"
+
     share = "SELECT pg_advisory_xact_lock_shared(?)"
     exclude = "SELECT pg_advisory_xact_lock(?)"
     lock = f"SELECT count(*) FROM (SELECT 1 FROM ids WHERE {_KEY_AMONG} ORDER BY key FOR UPDATE) AS locked"

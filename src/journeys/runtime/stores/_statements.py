@@ -123,6 +123,10 @@ class Statements:
     #: each with the parameters (profiles, keys, profiles), and (at, limit); the last one is counted
     erase_trace: Sequence[str]
     prune: Sequence[str]
+    #: each with the parameters (profiles, a text that a record has)
+    unname_trace: Sequence[str]
+    #: whether a delivery's body has a text
+    body_has: str
 
     def __init__(self, *, among: str, key_among: str = "", for_update: str = "", skip_locked: str = "") -> None:
         key_among = key_among or f"key {among}"
@@ -172,6 +176,7 @@ class Statements:
             " GROUP BY journey, version, day, figure ORDER BY journey, version, day, figure"
         )
         self.all_tallies = self.tallies.replace(" WHERE journey IN (?, '')", "")
+        self.noted = f"SELECT name, text FROM notes WHERE text <> '' AND name {among}"
         self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
         self.figures = (
             "SELECT p.profiles, CAST(p.live AS bigint), p.due, o.n - o.dead, o.dead, t.n, w.n FROM"
@@ -187,6 +192,8 @@ class Statements:
             f" OR (user_id IS NULL AND anonymous_id IS NULL AND profile {among}) ORDER BY n{for_update})"
             " DELETE FROM outbox WHERE n IN (SELECT n FROM those)"
         )
+        self.unname_outbox = f"DELETE FROM outbox WHERE {_OWNER} {among} AND {self.body_has}"
+        self.forget_device = f"UPDATE outbox SET anonymous_id = NULL WHERE anonymous_id = ? AND 'u:' || user_id {among}"
         self.erase_waiting = f"DELETE FROM waiting WHERE id_key {among} OR {self.others_among}"
         self.lift = "DELETE FROM erased WHERE hash = ?"
 

@@ -110,9 +110,16 @@ class SyncStore:
         """``Store.figures``"""
         return self._ask(self._operations.figures())
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Sequence[str]:
         """``Store.erase``"""
-        return self._unit(self._operations.erase(profile_key, shown_ids=shown_ids))
+        return self._unit(self._operations.erase(profile_key, shown_ids=shown_ids, seen_by=seen_by, also=also))
 
     def lift(self, id_key: str) -> bool:
         """``Store.lift``"""

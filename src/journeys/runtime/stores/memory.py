@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import heapq
+import json
 import secrets
 import threading
 from collections import Counter
@@ -99,30 +100,35 @@ class MemoryStore:
     def commit(self, changes: ChangeSet) -> None:
         """``Store.commit``"""
         with self._lock:
-            if changes.read_watermark is not None and self._watermark > changes.read_watermark:
-                raise Conflict("the watermark has moved")
-            for each in changes.states:
-                self._check(each)
-            if changes.waiting or changes.applied:
-                self._check_waiting(changes)
-            ends = self._checked_links(changes) if changes.links else {}
-            # nothing below can fail: all of it or nothing
-            for each in changes.states:
-                self._put(each)
-            for id_key, end in ends.items():
-                self._link(id_key, end)
-            for delivery in changes.deliveries:
-                self._outbox.put(delivery)
-            self._records += changes.records
-            self._wait(changes)
-            if changes.counters:
-                self._counters.update(changes.counters)
-            if changes.tallies:
-                self._tallies.update(changes.tallies)
-            if changes.notes:
-                self._notes.update(changes.notes)
-            if changes.watermark is not None and changes.watermark > self._watermark:
-                self._watermark = changes.watermark
+            self._commit(changes)
+
+    def _commit(self, changes: ChangeSet) -> None:
+        if changes.read_watermark is not None and self._watermark > changes.read_watermark:
+            raise Conflict("the watermark has moved")
+        if any(self._notes.get(name, "") != text for name, text in changes.read_notes.items()):
+            raise Conflict("a note was changed meanwhile")
+        for each in changes.states:
+            self._check(each)
+        if changes.waiting or changes.applied:
+            self._check_waiting(changes)
+        ends = self._checked_links(changes) if changes.links else {}
+        # nothing below can fail: all of it or nothing
+        for each in changes.states:
+            self._put(each)
+        for id_key, end in ends.items():
+            self._link(id_key, end)
+        for delivery in changes.deliveries:
+            self._outbox.put(delivery)
+        self._records += changes.records
+        self._wait(changes)
+        if changes.counters:
+            self._counters.update(changes.counters)
+        if changes.tallies:
+            self._tallies.update(changes.tallies)
+        if changes.notes:
+            self._notes.update(changes.notes)
+        if changes.watermark is not None and changes.watermark > self._watermark:
+            self._watermark = changes.watermark
 
     def _check(self, change: StateChange) -> None:
         found = self._profiles.get(change.key)
@@ -342,9 +348,18 @@ class MemoryStore:
 
     # forgetting
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Sequence[str]:
         """``Store.erase``"""
         with self._lock:
+            if also is not None:
+                self._commit(also)
             end = self._links.get(profile_key, profile_key)
             keys = {profile_key, end, *self._led.pop(end, ())}
             for key in keys:
@@ -360,7 +375,19 @@ class MemoryStore:
             self._sort_waiting()
             self._due = [entry for entry in self._due if entry[1] not in keys]
             heapq.heapify(self._due)
+            if seen_by:
+                self._unname({key[2:] for key in keys if key[0] == "a"}, seen_by)
         return sorted(keys)
+
+    def _unname(self, anonymous_ids: set[str], others: Collection[str]) -> None:
+        texts = [json.dumps(each, ensure_ascii=False) for each in anonymous_ids]
+        self._outbox.unname(anonymous_ids, texts, others)
+        shown = {key[2:] for key in others}
+        self._records = [
+            record
+            for record in self._records
+            if record.profile not in shown or not any(text in record.record for text in texts)
+        ]
 
     def _forget(self, key: str) -> None:
         found = self._profiles.pop(key, None)

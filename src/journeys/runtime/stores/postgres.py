@@ -330,9 +330,16 @@ class AsyncPostgresStore:
         """``AsyncStore.figures``"""
         return await self._ask(self._operations.figures())
 
-    async def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+    async def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Sequence[str]:
         """``AsyncStore.erase``"""
-        return await self._unit(self._operations.erase(profile_key, shown_ids=shown_ids))
+        return await self._unit(self._operations.erase(profile_key, shown_ids=shown_ids, seen_by=seen_by, also=also))
 
     async def lift(self, id_key: str) -> bool:
         """``AsyncStore.lift``"""

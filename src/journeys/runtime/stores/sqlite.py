@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from journeys.errors import JourneysError, nearest
+from journeys.ports import ChangeSet
 from journeys.runtime.stores._operations import Operations, as_unit
 from journeys.runtime.stores._statements import (
     DELIVERY,
@@ -172,6 +173,8 @@ class SQLiteStatements(Statements):
     of_instance = " AND instance = ? AND n IN (SELECT n FROM trail WHERE name = ?)"
     erase_trace = _forgetting(_THEIRS)
     prune = _forgetting(_OLDEST)
+    unname_trace = _forgetting(f"profile {_AMONG} AND instr(record, ?) > 0")
+    body_has = "instr(CAST(body AS TEXT), ?) > 0"
 
     walk_on = "SELECT key FROM ids WHERE key > ? AND state IS NOT NULL ORDER BY key LIMIT ?"
     follow = (
@@ -283,9 +286,16 @@ class SQLiteStore(SyncStore):
             self._unit(_follow())
         return super().trace(profile=profile, journey=journey, instance=instance)
 
-    def erase(self, profile_key: str, *, shown_ids: Collection[str]) -> Sequence[str]:
+    def erase(
+        self,
+        profile_key: str,
+        *,
+        shown_ids: Collection[str],
+        seen_by: Collection[str] = (),
+        also: ChangeSet | None = None,
+    ) -> Sequence[str]:
         """``Store.erase``; the log, which still has what was written before, is emptied too."""
-        id_keys = super().erase(profile_key, shown_ids=shown_ids)
+        id_keys = super().erase(profile_key, shown_ids=shown_ids, seen_by=seen_by, also=also)
         self._ask(_empty_log())
         return id_keys
 

@@ -1,0 +1,361 @@
+"""What both evaluators do, written once (see ``_drive``).
+
+An operation is a generator: it asks a store, and is driven under the evaluator's lock, so that nothing of the evaluator
+is read before its turn has come. What is longer than one operation asks the evaluator itself, by the names of its
+methods: ``_do`` for an operation, ``_drain`` for deliveries, ``_sleep``. What only reads is driven by ``_see``, which
+sends nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from journeys._time import MAX, Duration, format_instant, instant_of
+from journeys.codec import dump_space
+from journeys.engine._state import ProfileState
+from journeys.errors import InvalidDefinition, NewerState, Problem, UnknownJourney, nearest
+from journeys.model.journey import Journey
+from journeys.model.space import DestinationDefinition, Space
+from journeys.plan.values import NEVER
+from journeys.ports import AsyncListDestination, Clock, ListDestination, Waiting
+from journeys.runtime import _tidying
+from journeys.runtime import _views as views
+from journeys.runtime._calls import Answer
+from journeys.runtime._core import Core, Request
+from journeys.runtime._opening import opened
+from journeys.runtime._publishing import Publisher
+from journeys.runtime.clocks import ManualClock, SystemClock, shifted
+from journeys.runtime.destinations.registry import build_destination
+from journeys.runtime.tallies import by_days, is_whole
+
+if TYPE_CHECKING:
+    from journeys.runtime.analysis.explain import Explanation
+    from journeys.runtime.analysis.figures import Figures
+
+T = TypeVar("T")
+Steps = Generator[Request, Any, T]
+Definition = Space | Journey | Iterable[Journey] | Mapping[str, Any] | str
+
+#: how many calls ``feed_many`` commits as one group
+GROUP = 1000
+#: how long a worker may take for what it has claimed
+LEASE = timedelta(seconds=15)
+
+
+def as_space(definition: Definition) -> Space:
+    """A space from itself, from journeys, or from a JSON document."""
+    if isinstance(definition, Space):
+        return definition
+    if isinstance(definition, Journey):
+        definition = [definition]
+    if isinstance(definition, (str, Mapping)):
+        from journeys.codec import load_space
+
+        return load_space(definition)
+    return Space(journeys=tuple(definition))
+
+
+def with_destinations(space: Space, destinations: Mapping[str, Any]) -> Space:
+    """The space, with a definition for each destination that the application brings and the space does not name."""
+    named = {*space.destinations, *_named_destinations(dump_space(space))}
+    if unknown := [key for key in destinations if key not in named]:
+        raise InvalidDefinition(
+            Problem(
+                "unknown_destination",
+                f"$.destinations.{key}",
+                f"nothing in the space sends to {key!r}",
+                nearest(key, sorted(named)),
+            )
+            for key in unknown
+        )
+    missing = {
+        key: DestinationDefinition("function", list=isinstance(each, (ListDestination, AsyncListDestination)))
+        for key, each in destinations.items()
+        if key not in space.destinations
+    }
+    return attrs.evolve(space, destinations={**space.destinations, **missing}) if missing else space
+
+
+def _named_destinations(document: Any) -> Iterator[str]:
+    """Every destination that a document names somewhere."""
+    if isinstance(document, Mapping):
+        for name, value in document.items():
+            if name == "destination" and isinstance(value, str):
+                yield value
+            elif name == "destinations" and isinstance(value, list):
+                yield from value
+            else:
+                yield from _named_destinations(value)
+    elif isinstance(document, list):
+        for each in document:
+            yield from _named_destinations(each)
+
+
+def built_destinations(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The destinations of a space: what the application brings, and the rest built from their definitions."""
+    built: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, definition in space.destinations.items():
+        if key in given:
+            built[key] = given[key]
+            continue
+        try:
+            built[key] = build_destination(key, definition)
+        except InvalidDefinition as error:
+            problems += error.problems
+    if problems:
+        raise InvalidDefinition(problems)
+    return built
+
+
+def is_memory(store: Any) -> bool:
+    """Whether the evaluator has its people to itself, in memory."""
+    return store is None or (isinstance(store, str) and store == "memory:")
+
+
+def id_key(user_id: str | None, anonymous_id: str | None) -> str:
+    """The id key of whoever is asked for."""
+    if (user_id is None) == (anonymous_id is None):
+        raise TypeError("give a user_id or an anonymous_id")
+    return f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
+
+
+def _when(clock: Clock, to: Any, by: Any, parts: dict[str, float]) -> int:
+    """The instant to which an ``advance`` goes; a ``ManualClock`` is moved there, the wall clock cannot be."""
+    relative = by is not None or bool(parts)
+    if relative and not isinstance(clock, ManualClock):
+        raise RuntimeError("the wall clock cannot be moved: advance to an instant, or use run(), or a ManualClock")
+    if relative:
+        until = shifted(clock.now(), by, parts)
+    else:
+        until = clock.now() if to is None else instant_of(to)
+    if relative and until < clock.now():
+        raise ValueError("time does not go back: advance by a duration that is not negative")
+    if isinstance(clock, ManualClock):
+        clock.set(until)
+    return until
+
+
+class Logic:
+    """The operations, and what they need."""
+
+    _core: Core
+    _publisher: Publisher
+
+    def __init__(self, space: Definition, destinations: Mapping[str, Any] | None, clock: Clock | None) -> None:
+        given = dict(destinations or {})
+        self.space = with_destinations(as_space(space), given)
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.is_live = not isinstance(self.clock, ManualClock)
+        self.destinations = built_destinations(self.space, given)
+        self._wake = threading.Event()
+        self._stopping = False
+        #: how often ``run`` has met a library that a newer version of this package has written
+        self._newer_definitions = 0
+
+    def _opening(
+        self, *, exclusive: bool, traces: bool, worker: str | None, lease: timedelta
+    ) -> Steps[tuple[Core, Publisher]]:
+        return opened(
+            self.space,
+            exclusive=exclusive,
+            traces=traces,
+            worker=worker or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            lease=int(lease.total_seconds() * 1_000_000),
+            at=self.clock.now(),
+        )
+
+    def _ask(self, method: str, *args: Any, **kwargs: Any) -> Steps[Any]:
+        """One question to the store."""
+        return (yield (method, args, kwargs))
+
+    # calls in
+
+    def _received(self) -> int:
+        """The instant of receipt: after everything that ``advance`` has promised to be over (T3, T5)."""
+        now = self.clock.now()
+        watermark = self._core.processor.watermark
+        if now <= watermark and isinstance(self.clock, ManualClock):
+            now = watermark + 1
+            self.clock.set(now)  # the clock is there too, so that what is dated from here is due when it comes round
+        return now
+
+    def _feeding(self, calls: Sequence[Mapping[str, Any]]) -> Steps[list[Answer]]:
+        return (yield from self._core.feed(calls, self._received(), live=self.is_live))
+
+    def _replaying(self, calls: Sequence[Mapping[str, Any]], notes: Mapping[str, str] | None) -> Steps[list[Answer]]:
+        return (yield from self._core.feed(calls, None, notes=notes))
+
+    # time
+
+    def _advancing(self, to: Any, by: Any, parts: dict[str, float]) -> Steps[None]:
+        yield from self._core.advance(_when(self.clock, to, by, parts), now=self.clock.now())
+
+    def _settling(self, bound: Any) -> Steps[None]:
+        last = yield from self._core.settle(MAX if bound is None else instant_of(bound))
+        if isinstance(self.clock, ManualClock) and last >= 0:
+            self.clock.set(last)
+
+    def _next_due(self) -> Steps[int | None]:
+        if self._core.exclusive:
+            return self._core.processor.next_due
+        waiting: Sequence[Waiting] = yield from self._ask("waiting", MAX, 1)
+        due: int | None = yield from self._ask("next_due")
+        return due if not waiting else min(waiting[0].timestamp, due if due is not None else MAX)
+
+    def _running(self, poll: float, prune: Duration | str | timedelta | None) -> Steps[None]:
+        """What ``run`` does; asks the evaluator."""
+        pause = None if prune is None else Duration.of(prune)
+        tidies_at = 0
+        while not self._stopping:
+            next_try = yield from self._turn()
+            if pause is not None and self.clock.now() >= tidies_at:
+                begins, tidies_at = yield ("_do", (_tidying.begin(self._core, self.clock.now(), pause),), {})
+                if begins:
+                    yield from self._tidying(self._turn)
+            due = yield ("_do", (self._next_due(),), {})
+            pending = [each for each in (due, next_try) if each is not None]
+            until = min([*pending, self.clock.now() + int(poll * 1_000_000)])
+            if not self._stopping:
+                yield ("_sleep", (until,), {})
+                self._wake.clear()
+        self._stopping = False
+
+    def _turn(self) -> Steps[int | None]:
+        """What is due happens and is sent; answers when a delivery may be tried next."""
+        try:
+            yield ("_do", (self._core.advance(self.clock.now(), now=self.clock.now()),), {})
+        except NewerState:  # what this worker does not understand is left to those that do (V)
+            self._newer_definitions += 1
+        return (yield ("_drain", (), {}))  # type: ignore[no-any-return]
+
+    def _tidying(self, between: Callable[[], Steps[Any]] | None = None) -> Steps[None]:
+        """What is too old is forgotten, in parts; asks the evaluator."""
+        keep = self.space.settings.retention.trace
+        is_done = keep is None
+        while keep is not None and not is_done and not (between and self._stopping):
+            is_done = yield ("_do", (_tidying.tidy_trace(self._core, keep.before(self.clock.now())),), {})
+            if between:
+                yield from between()
+        after: str | None = ""
+        while after is not None and not (between and self._stopping):
+            after = yield ("_do", (_tidying.tidy_profiles(self._core, after),), {})
+            if between:
+                yield from between()
+
+    def stop(self) -> None:
+        """Makes ``run`` return after what it is doing."""
+        self._stopping = True
+        self._wake.set()
+
+    # reading
+
+    def _figures(self) -> Steps[dict[str, int]]:
+        figures = dict((yield from self._ask("figures")))
+        if self._core.exclusive:
+            states = self._core.processor.states.values()
+            figures |= {
+                "profiles": len(states),
+                "live": sum(each.live for each in states),
+                "due": sum(each.due < NEVER for each in states),
+                "records": len(self._core.effects.records),
+                "waiting": len(self._core.processor.waiting),
+            }
+        return figures
+
+    def _counters(self) -> Steps[dict[str, int]]:
+        counted = dict((yield from self._ask("counters")))
+        for name, number in self._core.effects.counters.items():
+            counted[name] = counted.get(name, 0) + number
+        if self._core.newer:
+            counted["newer_state"] = len(self._core.newer)
+        if self._newer_definitions:
+            counted["newer_definitions"] = self._newer_definitions
+        return counted
+
+    def _kept(self) -> Steps[list[Any] | None]:
+        """The trace that is held in memory, None if the store has it."""
+        yield from ()
+        return list(self._core.effects.records) if self._core.exclusive else None
+
+    def _profile(self, key: str) -> Steps[views.ProfileView | None]:
+        yield from self._core.refresh()
+        found = yield from self._core.states_of([key])
+        now = yield from self._present()
+        return views.view(found[0], self._core.plan, max(now, found[0].clock)) if found else None
+
+    def _explaining(self, key: str, journey: str, at: Any, calls: Iterable[Mapping[str, Any]]) -> Steps[Explanation]:
+        from journeys.runtime.analysis.explain import explain
+
+        versions = yield from self._versions()
+        found = yield from self._core.states_of([key])
+        now = (yield from self._present()) if at is None else instant_of(at)
+        space = attrs.evolve(self.space, journeys=versions)
+        return explain(found[0] if found else ProfileState(key), self._core.plan, space, journey, now, calls)
+
+    def _figures_by_day(self, first: int | None, last: int | None, people: bool) -> Steps[tuple[Figures, bool]]:
+        """The figures of all journeys, and whether the records are yet to be added."""
+        from journeys.runtime.analysis.figures import Figures
+
+        journeys = yield from self._versions()
+        if not people and by_days(first, last):
+            rows = yield from self._core.tallies()
+            if is_whole(rows):
+                return Figures.kept(journeys, rows, start=first, end=last), False
+        return Figures(journeys, start=first, end=last, people=people), True
+
+    def _present(self) -> Steps[int]:
+        mark = yield from self._mark()
+        return max(self.clock.now() if self.is_live else 0, mark)
+
+    def _mark(self) -> Steps[int]:
+        if self._core.exclusive:
+            return self._core.processor.watermark
+        mark: int = yield from self._ask("watermark")
+        return mark
+
+    def _watermark(self) -> Steps[str | None]:
+        mark = yield from self._mark()
+        return None if mark < 0 else format_instant(mark)
+
+    # life and versions
+
+    def _now(self) -> int:
+        return max(self._core.plan.lateness.before(self.clock.now()), self._core.processor.watermark)
+
+    def _versions(self) -> Steps[tuple[Journey, ...]]:
+        yield from self._core.refresh()
+        return tuple(entry.journey for _, entry in sorted(self._publisher.library.entries.items()))
+
+    def _publishing(self, journey: Journey) -> Steps[Journey]:
+        return (yield from self._publisher.publish(journey, self._now()))
+
+    def _changing(self, key: str, status: str) -> Steps[Journey]:
+        return (yield from self._publisher.set_status(key, status, self._now()))
+
+    def _cloning(self, key: str, new_key: str, name: str | None) -> Steps[Journey]:
+        versions = yield from self._versions()
+        current = self._publisher.library.current(key)
+        if current is None:
+            raise UnknownJourney(f"no journey {key!r}; {nearest(key, sorted({each.key for each in versions}))}")
+        label = name if name is not None else f"Copy of {current.journey.name}"
+        return attrs.evolve(current.journey, key=new_key, name=label, version=1, status="draft")
+
+    def _backfilling(
+        self, calls: Iterable[Mapping[str, Any]], progress: Callable[[int], None] | None
+    ) -> Steps[dict[str, int]]:
+        return (yield from self._publisher.backfill(calls, self._now(), progress))
+
+    def _erasing(self, key: str) -> Steps[tuple[str, ...]]:
+        return (yield from self._core.erase(key))
+
+    def _lifting(self, key: str) -> Steps[bool]:
+        return bool((yield from self._core.lift(key)))
