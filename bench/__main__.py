@@ -18,6 +18,7 @@ Part = Callable[[Options], list[Figure]]
 
 PARTS: dict[str, Part] = {
     "in-memory": inmemory.workload_w,
+    "bounds": inmemory.bounds,
     "journeys": scaling.journeys,
     "instances": scaling.instances,
     "profile": scaling.profile,

@@ -6,7 +6,7 @@ been changed since, it goes back with the later deadline. Nothing is checked tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush, heapreplace
 from typing import Any
@@ -57,6 +57,49 @@ def run(calls: Iterable[Call]) -> list[tuple[str, str, datetime]]:
             del live[key]
     _drain(live, heap, sends)
     return sends
+
+
+def run_checked(calls: Sequence[Call]) -> list[tuple[str, str, datetime]]:
+    """The same, and of every call it is known that it is one: what a library must that answers its callers."""
+    for call in calls:
+        if not is_call(call):
+            raise ValueError(call)
+    return run(calls)
+
+
+def is_call(call: Call) -> bool:
+    """Whether it is a call of the common form: all of its parts are there, are of their types, and can be stored."""
+    user, message, text, properties = call["userId"], call["messageId"], call["timestamp"], call["properties"]
+    if (
+        call["type"] != "track"
+        or "anonymousId" in call
+        or type(user) is not str
+        or not 0 < len(user) < 4097
+        or not user.isprintable()
+        or type(message) is not str
+        or not 0 < len(message) < 4097
+        or not message.isascii()
+        or "\0" in message
+        or type(text) is not str
+        or text[7:11:3] != "-T"
+        or text[-1] != "Z"
+        or type(properties) is not dict
+        or type(call["event"]) is not str
+    ):
+        return False
+    for name, value in properties.items():
+        kind = type(value)
+        if kind is str:
+            if len(value) > 1000 or not (value.isascii() or value.isprintable()):
+                return False
+        elif kind is int or kind is float:
+            if not -1e18 < value < 1e18:
+                return False
+        elif value is not None and kind is not bool:
+            return False
+        if type(name) is not str or not name.isascii():
+            return False
+    return datetime.fromisoformat(text) >= EPOCH
 
 
 def _drain(live: dict[tuple[str, str], datetime], heap: list[Any], sends: list[tuple[str, str, datetime]]) -> None:

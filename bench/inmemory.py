@@ -49,6 +49,21 @@ def workload_w(options: Options) -> list[Figure]:
     ]
 
 
+def bounds(options: Options) -> list[Figure]:
+    """What bounds W in memory: the checking of every call, and the two kinds of calls apart."""
+    calls = make(options.scale, options.seed).calls
+    options.say("in memory: by hand with every call checked; the calls that nobody wants, and the others")
+    checked = Variant("checked", lambda: lambda: hand.run_checked(calls), hand.sends_of)
+    timings = compare(by_hand(calls), [checked], options.runs)
+    found = [figure("W by hand, every call checked", timings["checked"], None)]
+    for title, is_wanted in (("a call that no journey wants", False), ("a call that one wants", True)):
+        some = [call for call in calls if (call["event"] != "Page Viewed") is is_wanted]
+        timings = compare(by_hand(some), [subject.many(some)], options.runs)
+        each = timings["hand"].median / len(some) * 1e9
+        found.append(figure(f"{title}, against by hand", timings["feed_many"], None, hand_ns_a_call=each))
+    return found
+
+
 def condition(options: Options) -> list[Figure]:
     """Three comparisons of one event, as the plan has them compiled, against the same ``if``."""
     where = [prop("value") >= 50, prop("quantity") >= 2, prop("discount") <= 30]
