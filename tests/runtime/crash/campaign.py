@@ -31,7 +31,6 @@ from tests.support import (
     hold,
     identify,
     if_else,
-    instant,
     journey,
     on,
     send,
@@ -209,8 +208,7 @@ def uncrashed(document: Json, steps: Sequence[Step], path: Path) -> Outcome:
 
 def outcome(made: Evaluator, sent: Sent) -> Outcome:
     """Lets the rest happen that leases of the dead hold up, and says what there is."""
-    made.clock.set(max(made.clock.now(), instant("P31D")))  # type: ignore[attr-defined]
-    made._advance(instant(END))
+    made.advance(at("P31D"))
     Deliverer(made.store, made.destinations, clock=_Far(), policy=POLICY, worker="last").drain()
     # what changes nothing leaves no mark, and is counted again when it comes again (O2, O7)
     counters = {name: count for name, count in made.counters.items() if name not in ("duplicates", "unwanted")}
