@@ -21,7 +21,8 @@ REFUSED = [
     # text, code, position, path
     ("", "not_json", 0, "$"),
     ("{", "not_json", 1, "$"),
-    ('{"a": 1,}', "not_json", 8, "$"),
+    # since 3.13 Python points at the comma, before at what follows it
+    ('{"a": 1,}', "not_json", 8 if sys.version_info < (3, 13) else 7, "$"),
     ("[1] 2", "not_json", 4, "$"),
     ("'a'", "not_json", 0, "$"),
     ('"a\nb"', "not_json", 2, "$"),
