@@ -81,10 +81,12 @@ class Core:
         *,
         live: bool = False,
         notes: Mapping[str, str] | None = None,
+        read_notes: Mapping[str, str] | None = None,
     ) -> Generator[Request, Any, list[Answer]]:
         """Applies calls as one unit: answers come when all of it is durable (O1, O5).
 
-        ``received`` is the instant of their receipt; without it they are a replay (T3).
+        ``received`` is the instant of their receipt; without it they are a replay (T3). Conflict if one of the
+        ``read_notes`` is another by now.
         """
         if self.exclusive:
             answers = self.apply(calls, received, live)
@@ -99,9 +101,15 @@ class Core:
             before = self.processor.watermark
             answers = self.apply(calls, received, live)
             try:
-                yield from self._commit(before, notes=notes or {})
+                yield from self._commit(
+                    before, notes=notes or {}, read_notes={**self._known_library(), **(read_notes or {})}
+                )
             except Conflict:
                 yield from self._begin_again()
+                for name, text in (read_notes or {}).items():
+                    found: Mapping[str, str] = yield ("notes", (name,), {})
+                    if found.get(name, "") != text:
+                        raise Conflict(f"the note {name!r} was changed by another process") from None
                 continue
             return answers
         raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
