@@ -64,6 +64,8 @@ class Core:
         #: takes deliveries past the outbox, and leaves what belongs there: where nothing is durable anyway
         self.outlet: Callable[[list[Delivery]], None] | None = None
         self._stored_arrivals: set[int] = set()
+        #: how far a replay had come before the batch that is not committed yet (T8)
+        self._before: int | None = None
         #: whether the store may hold ids that are erased
         self._knows_erased = True
         self.tombstones = Tombstones()
@@ -93,6 +95,9 @@ class Core:
             yield from self._flush()
             return answers
         for _ in range(MAX_CONFLICTS):
+            if self._before is not None:
+                self.processor.latest = self._before
+            self._before = self.processor.latest
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
             if not self._knows_erased:
                 yield from self._load(self._id_keys(calls, wanted_only=True), waiting_until=until)
@@ -111,6 +116,7 @@ class Core:
                     if found.get(name, "") != text:
                         raise Conflict(f"the note {name!r} was changed by another process") from None
                 continue
+            self._before = None
             return answers
         raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
 
