@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 import journeys
-from journeys.cli import main
+from journeys.cli import _simulate, main
+from journeys.runtime.simulation import Simulation
 from tests.reference.compare import case, difference
 from tests.support import (
     Json,
@@ -336,6 +337,33 @@ def test_killed_at_random_points(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_random_points_soak(tmp_path: Path, settings: Json, workers: int) -> None:
     killed_until_it_ends(tmp_path, 100 if workers == 1 else 20, 20_000, settings, workers)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_process_that_outlived_the_killed_one_applies_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """I4, I7: workers live on when their parent is killed; the same command again meets them on the way."""
+    monkeypatch.setattr(_simulate, "GROUP", 10)
+    url = f"sqlite:///{tmp_path}/a.db"
+    calls = [track("Order", f"PT{n}M", f"u{n % 3}") for n in range(60)]
+    document = space(journey({"mail": send()}, entry=on("Order", reentry="every_time")))
+    files = written(tmp_path, document, calls)
+    feed, fed = Simulation.feed, 0
+
+    def meanwhile(self: Simulation, *arguments: Any) -> Any:
+        nonlocal fed
+        fed += 1
+        if fed == turns + 1:
+            assert simulate(capsys, *files, "--store", url)[0] == 0
+        return feed(self, *arguments)
+
+    monkeypatch.setattr(Simulation, "feed", meanwhile)
+    assert main(["simulate", *files, "--store", url]) != 0
+    assert "by another process" in capsys.readouterr().err
+    code, trace, _ = simulate(capsys, *files, "--store", url)
+    assert code == 0
+    assert trace == run(document, calls).trace
 
 
 # large files

@@ -104,6 +104,20 @@ def test_what_was_overtaken_by_the_watermark_is_late(failing: Failing, tmp_path:
     assert trace_of(simulation)[0]["at"] == at("PT3H")
 
 
+def test_a_conflict_does_not_move_time(failing: Failing) -> None:
+    """T8: the attempt that was refused has seen the end of the batch; its beginning is no later for that."""
+    document = {**DOCUMENT, "settings": {"allowed_lateness": "PT5M"}}
+    simulation = Simulation(load_space(document), failing)
+    failing.fail = [(Conflict("moved"), False), (OSError("broken"), False)]
+    with pytest.raises(OSError, match="broken"):
+        simulation.feed(CALLS)
+    simulation.feed(CALLS)
+    simulation.finish(instant("P1D"))
+    whole = run(document, CALLS, "P1D", batch=len(CALLS))
+    assert trace_of(simulation) == whole.trace
+    assert failing.counters() == whole.counters
+
+
 def test_a_conflict_that_does_not_end(failing: Failing) -> None:
     simulation = Simulation(load_space(DOCUMENT), failing)
     failing.fail = [(Conflict("moved"), False)] * (_core.MAX_CONFLICTS + 1)

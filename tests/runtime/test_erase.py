@@ -114,6 +114,7 @@ def lived_through(url: str, document: Json) -> Evaluator:
             track("Order", "PT6M", "clean", anon="clean-phone", id="m6"),
             track("Start", "PT7M", "taint-new", anon="taint-phone", id="taint-m7", n=7),
             track("Start", "PT8M", "clean", anon="taint-device", id="m8", n="second-cart"),
+            track("Order", "PT9M", "taint-new", anon="clean-phone", id="taint-m9"),
         ]
     )
     made.deliver()

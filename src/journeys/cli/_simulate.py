@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import multiprocessing
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from journeys._time import parse_instant
 from journeys.cli._io import Failure, Progress, call_lines, opened_store, read_space
-from journeys.errors import JourneysError
+from journeys.errors import Conflict, JourneysError
+from journeys.ports import ChangeSet
 from journeys.runtime.partition import Partition
 from journeys.runtime.simulation import Simulation
 
@@ -54,15 +56,18 @@ def run_simulate(options: argparse.Namespace) -> int:
             return _run(Simulation(space), options, until, _Lines(options.events))
         digest = _digest(options.events)
         store = opened_store(options.store)
+        turn = _taken_over(store, digest)
         workers = _workers(store, options, digest, is_late=space.settings.allowed_lateness.is_positive)
         simulation = Simulation(space, store)
         if workers > 1:
-            _run_workers(options, digest, workers, simulation)
-        lines = _Lines(options.events, simulation, digest=digest)
+            _run_workers(options, digest, turn, workers, simulation)
+        lines = _Lines(options.events, simulation, digest=digest, turn=turn)
         try:
             return _run(simulation, options, until, lines)
         finally:
             simulation.store.close()
+    except Conflict as error:
+        raise Failure(f"{error}: is the same command running twice? Run again, it goes on from there") from None
     except JourneysError as error:
         raise Failure(f"{type(error).__name__}: {error}") from None
     except (ValueError, ImportError) as error:
@@ -73,10 +78,18 @@ class _Lines:
     """The lines of a file, and how many of them this store has had."""
 
     def __init__(
-        self, path: str, simulation: Simulation | None = None, *, digest: str = "", share: Partition | None = None
+        self,
+        path: str,
+        simulation: Simulation | None = None,
+        *,
+        digest: str = "",
+        turn: Mapping[str, str] | None = None,
+        share: Partition | None = None,
     ) -> None:
         self.path = path
         self.share = share
+        #: what was noted when this file was taken over: nothing is applied after another process has done so
+        self.turn = turn
         self.note = f"file:{digest}" + (f":{share.name}" if share is not None else "")
         self.done = 0
         if simulation is not None:
@@ -107,7 +120,8 @@ def _feed(simulation: Simulation, options: argparse.Namespace, lines: _Lines, *,
     batch: list[tuple[int, Any]] = []
 
     def flush(number: int) -> int:
-        answers = simulation.feed([call for _, call in batch], store.notes(number) if store is not None else None)
+        calls = [call for _, call in batch]
+        answers = simulation.feed(calls) if store is None else simulation.feed(calls, store.notes(number), store.turn)
         bad = 0
         for (at, _), answer in zip(batch, answers, strict=True):
             if answer.status == "rejected":
@@ -158,6 +172,17 @@ def _digest(path: str) -> str:
     return digest.hexdigest()
 
 
+def _taken_over(store: Any, digest: str) -> Mapping[str, str]:
+    """From now on only this process and its workers apply the file: those of a killed one may still be alive (I4)."""
+    name = f"turn:{digest}"
+    while True:
+        before = store.notes(name).get(name, "")
+        turn = {name: str(int(before or "0") + 1)}
+        with contextlib.suppress(Conflict):
+            store.commit(ChangeSet(notes=turn, read_notes={name: before}))
+            return turn
+
+
 # several workers: each applies the calls of its own people
 
 
@@ -174,10 +199,14 @@ def _workers(store: Any, options: argparse.Namespace, digest: str, *, is_late: b
     return int(options.workers)
 
 
-def _run_workers(options: argparse.Namespace, digest: str, workers: int, simulation: Simulation) -> None:
+def _run_workers(
+    options: argparse.Namespace, digest: str, turn: Mapping[str, str], workers: int, simulation: Simulation
+) -> None:
     """So many processes apply the lines; people who are ever linked in this file belong to one of them."""
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_work, args=(options, digest, number, workers)) for number in range(workers)]
+    processes = [
+        context.Process(target=_work, args=(options, digest, turn, number, workers)) for number in range(workers)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -185,14 +214,16 @@ def _run_workers(options: argparse.Namespace, digest: str, workers: int, simulat
     if failed := sum(process.exitcode != 0 for process in processes):
         raise Failure(f"{failed} of {workers} workers failed; the same command goes on where they stopped")
     total = sum(1 for _ in call_lines(options.events))
-    simulation.feed([], {f"file:{digest}": str(total)})
+    simulation.feed([], {f"file:{digest}": str(total)}, turn)
 
 
-def _work(options: argparse.Namespace, digest: str, number: int, of: int) -> None:
+def _work(options: argparse.Namespace, digest: str, turn: Mapping[str, str], number: int, of: int) -> None:
     share = Partition.among((call for _, call, _ in call_lines(options.events)), number, of)
     simulation = Simulation(read_space(options.space), opened_store(options.store), worker=f"simulate-{number}")
-    lines = _Lines(options.events, simulation, digest=digest, share=share)
+    lines = _Lines(options.events, simulation, digest=digest, turn=turn, share=share)
     try:
         _feed(simulation, options, lines, quiet=True)
+    except Conflict as error:
+        sys.exit(f"{type(error).__name__}: {error}")
     finally:
         simulation.store.close()

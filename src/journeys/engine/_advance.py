@@ -197,6 +197,10 @@ class Engine:
         self.unit += 1
         self.all_changed, self.changed_event, self.traits_changed = True, None, False
 
+    def let_go(self) -> None:
+        """No profile is at hand any more."""
+        self.profile = ProfileState("u:")
+
     def settle(self, profile: ProfileState) -> None:
         """Whatever has become true by such a change goes on (O2 5)."""
         send_changes(self)

@@ -30,6 +30,7 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("h", "history", []),
     ("M", "missed", {}),
     ("S", "shared", ()),
+    ("D", "devices", ()),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]

@@ -34,6 +34,8 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
     profile.seq = max(profile.seq, other.seq)
     if other.shared:
         profile.shared = (*profile.shared, *(each for each in other.shared if each not in profile.shared))
+    if other.devices:
+        profile.devices = (*profile.devices, *(each for each in other.devices if each not in profile.devices))
     profile.history = sorted([*other.history, *profile.history], key=lambda entry: entry[0])
     _merge_missed(profile, other)
     profile.marks = dict(sorted({**other.marks, **profile.marks}.items(), key=lambda mark: mark[1]))

@@ -190,6 +190,8 @@ class ProfileState:
     anonymous_id: str | None = None
     #: keys of others who were seen with one of its anonymous ids: a shared device (P2, V6)
     shared: tuple[str, ...] | list[str] = ()
+    #: anonymous ids of others that it was seen with, as id keys
+    devices: tuple[str, ...] | list[str] = ()
     #: id keys that lead here besides its own
     linked: tuple[str, ...] = ()
     #: the second of its latest event and how many there were in it, where that is limited (L2)

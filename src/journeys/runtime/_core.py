@@ -64,6 +64,8 @@ class Core:
         #: takes deliveries past the outbox, and leaves what belongs there: where nothing is durable anyway
         self.outlet: Callable[[list[Delivery]], None] | None = None
         self._stored_arrivals: set[int] = set()
+        #: how far a replay had come before the batch that is not committed yet (T8)
+        self._before: int | None = None
         #: whether the store may hold ids that are erased
         self._knows_erased = True
         self.tombstones = Tombstones()
@@ -81,16 +83,21 @@ class Core:
         *,
         live: bool = False,
         notes: Mapping[str, str] | None = None,
+        read_notes: Mapping[str, str] | None = None,
     ) -> Generator[Request, Any, list[Answer]]:
         """Applies calls as one unit: answers come when all of it is durable (O1, O5).
 
-        ``received`` is the instant of their receipt; without it they are a replay (T3).
+        ``received`` is the instant of their receipt; without it they are a replay (T3). Conflict if one of the
+        ``read_notes`` is another by now.
         """
         if self.exclusive:
             answers = self.apply(calls, received, live)
             yield from self._flush()
             return answers
         for _ in range(MAX_CONFLICTS):
+            if self._before is not None:
+                self.processor.latest = self._before
+            self._before = self.processor.latest
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
             if not self._knows_erased:
                 yield from self._load(self._id_keys(calls, wanted_only=True), calls, waiting_until=until)
@@ -99,10 +106,17 @@ class Core:
             before = self.processor.watermark
             answers = self.apply(calls, received, live)
             try:
-                yield from self._commit(before, notes=notes or {})
+                yield from self._commit(
+                    before, notes=notes or {}, read_notes={**self._known_library(), **(read_notes or {})}
+                )
             except Conflict:
                 yield from self._begin_again()
+                for name, text in (read_notes or {}).items():
+                    found: Mapping[str, str] = yield ("notes", (name,), {})
+                    if found.get(name, "") != text:
+                        raise Conflict(f"the note {name!r} was changed by another process") from None
                 continue
+            self._before = None
             return answers
         raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
 
@@ -489,18 +503,19 @@ class Core:
         for _ in range(MAX_CONFLICTS):
             if not self.exclusive:
                 found = yield from self.states_of([id_key])
-                yield from self._load([id_key, *(each for profile in found for each in profile.shared)])
+                yield from self._load([id_key, *(key for each in found for key in (*each.shared, *each.devices))])
             key = processor.links.get(id_key, id_key)
             person = processor.states.get(key)
             shown = {key[2:], id_key[2:]} | ({each[2:] for each in person.linked} if person is not None else set())
             strangers = self._forget_device(person) if person is not None else []
+            owners = self._forget_guest(person) if person is not None else []
             if self.exclusive:
                 if person is not None:
                     self.count()
                     self._tallies.update(self._vanished(person))
                 return (yield from self._erase_here(key, person, shown, strangers))
             # with its own version: whoever is seen with its ids meanwhile is not missed
-            processor.touched = {person, *strangers} if person is not None else set()
+            processor.touched = {person, *strangers, *owners} if person is not None else set()
             also = ChangeSet(
                 states=self._state_changes(),
                 tallies={} if person is None else self._vanished(person),
@@ -523,9 +538,19 @@ class Core:
         found = [processor.states.get(processor.links.get(each, each)) for each in profile.shared]
         strangers = [each for each in found if each is not None and each is not profile]
         for stranger in strangers:
+            stranger.devices = tuple(each for each in stranger.devices if each[2:] not in ids)
             if stranger.anonymous_id in ids:
                 stranger.anonymous_id, stranger.seen_at = None, -1
         return strangers
+
+    def _forget_guest(self, profile: ProfileState) -> list[ProfileState]:
+        """Nobody was seen with the devices of others any more; answers whose they are."""
+        processor = self.processor
+        found = [processor.states.get(processor.links.get(each, each)) for each in profile.devices]
+        owners = [each for each in found if each is not None and each is not profile]
+        for owner in owners:
+            owner.shared = tuple(each for each in owner.shared if each not in (profile.key, *profile.linked))
+        return owners
 
     def _vanished(self, person: ProfileState) -> dict[Tallied, int]:
         """The figures say no longer that the person waits somewhere."""

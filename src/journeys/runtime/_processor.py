@@ -423,9 +423,13 @@ class Processor:
         profile.linked = (*profile.linked, *(each for each in ids if each not in profile.linked))
 
     def _note_shared(self, id_key: str, profile: ProfileState) -> None:
-        """Whose device it is knows who else was seen with it: what is erased must be forgotten there too (P2, V6)."""
+        """Whose device it is, and who else was seen with it, know of each other, to forget who is erased (P2, V6)."""
         owner = self.states.get(self.links.get(id_key, id_key))
-        if owner is not None and owner is not profile and profile.key not in owner.shared:
+        if owner is None or owner is profile:
+            return
+        if id_key not in profile.devices:
+            profile.devices = (*profile.devices, id_key)
+        if profile.key not in owner.shared:
             owner.shared = (*owner.shared, profile.key)
             self.changed(owner)
 
@@ -489,6 +493,7 @@ class Processor:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
         self._queue = [each for each in self._queue if each[2] is not profile and each[2].key not in id_keys]
         heapq.heapify(self._queue)
+        self.engine.let_go()
         for id_key in id_keys:
             self.new_links.pop(id_key, None)
             self.gone.pop(id_key, None)

@@ -27,13 +27,18 @@ class Simulation:
         self.core, _ = drive(steps, self.store)
         self._trace = SortedTrace()
 
-    def feed(self, calls: Sequence[Any], notes: Mapping[str, str] | None = None) -> list[Answer]:
-        """Applies calls as one unit; ``notes`` are stored with them."""
+    def feed(
+        self,
+        calls: Sequence[Any],
+        notes: Mapping[str, str] | None = None,
+        read_notes: Mapping[str, str] | None = None,
+    ) -> list[Answer]:
+        """Applies calls as one unit; ``notes`` are stored with them. Conflict if ``read_notes`` are others by now."""
         if self.core.exclusive:
             answers: list[Answer] = self.core.apply(calls, None)
             self._collect()
             return answers
-        answers = drive(self.core.feed(calls, None, notes=notes), self.store)
+        answers = drive(self.core.feed(calls, None, notes=notes, read_notes=read_notes), self.store)
         return answers
 
     def look(self, call: Any) -> Answer | None:
