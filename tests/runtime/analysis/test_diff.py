@@ -69,7 +69,7 @@ def of_condition(old: Any, new: Any) -> list[str]:
 
 
 def test_an_event_and_its_property_are_told_apart() -> None:
-    def made(*context: str) -> Json:
+    def made(*context: str) -> Any:
         return journey({"d": delay(None, until={"context": list(context)})}, entry="due")
 
     (found,) = of(made("due", "at"), made("at", "due")).differences
