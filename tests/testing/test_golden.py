@@ -39,6 +39,22 @@ def test_written_and_compared(tmp_path: Path) -> None:
         assert_golden(story(90), file)
 
 
+def test_texts_with_line_ends_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "cart.ndjson"
+    scenario = Scenario(shop)
+    scenario.user("ada").does("Cart Modified", cart_id="a\u2028b\u0085c", value=80)
+    assert_golden(scenario, file, update=True)
+    assert_golden(scenario, file)
+
+
+@pytest.mark.parametrize(("line", "said"), [("{", "Expecting property name"), ("[]", "no record of a trace")])
+def test_a_file_that_is_no_trace(line: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "cart.ndjson"
+    file.write_text(f"\n{line}\n")
+    with pytest.raises(ValueError, match=rf"cart\.ndjson:2: {said}"):
+        assert_golden(story(), file)
+
+
 def test_the_environment_asks_for_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "cart.ndjson"
     monkeypatch.setenv(UPDATE, "0")

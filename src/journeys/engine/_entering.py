@@ -40,7 +40,7 @@ def enter_on_event(
     identifier = None
     if journey.identifier is not None:
         identifier = find(properties, journey.identifier)
-        if not (type(identifier) is str and len(identifier) <= MAX_IDENTIFIER) and not _is_identifier(identifier):
+        if not (type(identifier) is str and len(identifier) <= MAX_IDENTIFIER) and not is_identifier(identifier):
             engine.effects.counters["missing_identifier"] += 1
             return False
     if (profile.instances or profile.been) and not _may_enter(engine, journey, identifier):
@@ -158,7 +158,7 @@ def _set_entry(profile: ProfileState, label: str, status: str, at: int) -> None:
         state.status, state.at = status, at
 
 
-def _is_identifier(value: Any) -> bool:
+def is_identifier(value: Any) -> bool:
     """Whether it identifies an instance: no null, object or list, and not too long (E3)."""
     if identity(value) is None:
         return False

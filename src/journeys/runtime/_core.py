@@ -411,6 +411,8 @@ class Core:
 
     def use(self, plan: Plan) -> None:
         """Goes on under another plan; profiles in memory are bound to it."""
+        if self.exclusive:
+            self.count()  # a version that is over is not in the new plan, and its records are counted by its definition
         self.plan = plan
         self.processor.use(plan)
         if self.exclusive:

@@ -314,7 +314,8 @@ class Logic:
 
     def _present(self) -> Steps[int]:
         mark = yield from self._mark()
-        return max(self.clock.now() if self.is_live else 0, mark)
+        now = self._core.plan.lateness.before(self.clock.now()) if self.is_live else 0  # T8
+        return max(now, mark)
 
     def _mark(self) -> Steps[int]:
         if self._core.exclusive:

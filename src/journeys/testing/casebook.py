@@ -18,7 +18,7 @@ from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.errors import InvalidCall, JourneysError
 from journeys.model.space import Space
 from journeys.runtime.simulation import Simulation
-from journeys.testing.golden import compared
+from journeys.testing.golden import compared, read_trace, write_trace
 from journeys.testing.scenario import Scenario
 from journeys.testing.spaces import space_from
 from journeys.testing.verdicts import MOST_PEOPLE
@@ -78,8 +78,7 @@ class Case:
 
     def update(self, outcome: Outcome) -> None:
         """Writes the trace as what is expected from now on."""
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in outcome.trace)
-        (self.folder / EXPECTED).write_text(lines, encoding="utf-8", newline="\n")
+        write_trace(self.folder / EXPECTED, outcome.trace)
 
     def _calls(self) -> tuple[list[tuple[int, Any]], list[str]]:
         calls: list[tuple[int, Any]] = []
@@ -101,18 +100,9 @@ class Case:
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
 
-    def _expected(self) -> list[Any] | None:
+    def _expected(self) -> list[dict[str, Any]] | None:
         file = self.folder / EXPECTED
-        if not file.exists():
-            return None
-        found = []
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                if line.strip():
-                    found.append(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f"{file}:{number}: {error}") from None
-        return found
+        return read_trace(file) if file.exists() else None
 
     def _story(self, calls: Sequence[Any], people: Sequence[str], bound: int, until: int | None) -> str:
         """The same once more as a scenario, which can tell it."""

@@ -34,19 +34,37 @@ def assert_golden(trace: Scenario | Iterable[Json], path: Path | str, *, update:
     records = list(trace.trace()) if isinstance(trace, Scenario) else list(trace)
     if update or (update is None and os.environ.get(UPDATE, "0") not in ("", "0")):
         file.parent.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        file.write_text(lines, encoding="utf-8", newline="\n")
+        write_trace(file, records)
         return
     if not file.exists():
         raise AssertionError(f"there is no golden trace {file} yet: {_HOW}")
-    lines_before = file.read_text(encoding="utf-8").splitlines()
-    expected = [json.loads(line) for line in lines_before if line.strip()]
-    difference = list(compared(expected, records))
+    difference = list(compared(read_trace(file), records))
     if difference:
         left = len(difference) - MOST_LINES
         shown = [*difference[:MOST_LINES], *([f"… and {left} more lines"] if left > 0 else [])]
         head = f"the trace is not that of {file} (- expected, + got, ~ changed):"
         raise AssertionError("\n".join([head, *shown, _HOW]))
+
+
+def write_trace(file: Path, records: Iterable[Json]) -> None:
+    """Writes a trace, a record a line."""
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    file.write_text(lines, encoding="utf-8", newline="\n")
+
+
+def read_trace(file: Path) -> list[dict[str, Any]]:
+    """The records of a trace; ValueError names the line that is none."""
+    found = []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):  # of bytes: a text may hold other line ends
+        try:
+            record = json.loads(line) if line.strip() else None
+        except ValueError as error:
+            raise ValueError(f"{file}:{number}: {error}") from None
+        if line.strip():
+            if not isinstance(record, dict) or "at" not in record or "kind" not in record:
+                raise ValueError(f"{file}:{number}: no record of a trace")
+            found.append(record)
+    return found
 
 
 _HOW = f"if it is right as it is, write it with pytest --journeys-update-golden, or with {UPDATE}=1"

@@ -68,6 +68,14 @@ def of_condition(old: Any, new: Any) -> list[str]:
     return [each.text.removeprefix("w: ") for each in found]
 
 
+def test_an_event_and_its_property_are_told_apart() -> None:
+    def made(*context: str) -> Any:
+        return journey({"d": delay(None, until={"context": list(context)})}, entry="due")
+
+    (found,) = of(made("due", "at"), made("at", "due")).differences
+    assert (found.kind, found.path) == ("changed", "$.steps.d.until.context")
+
+
 # nothing
 
 

@@ -10,6 +10,7 @@ import pytest
 from journeys import Evaluator, ManualClock
 from journeys._time import parse_instant
 from journeys.codec import load_space
+from journeys.destinations import Record
 from journeys.engine._encode import encode_state
 from journeys.plan.values import find
 from journeys.runtime.analysis.explain import Explanation, explain, explain_profile
@@ -101,6 +102,30 @@ def test_inside_a_hold() -> None:
     assert len(kinds(one)) == before
     one.advance(hold_.until)
     assert "sent" in kinds(one)
+
+
+def test_what_may_still_come_has_not_been_missed() -> None:
+    """Deadlines use the watermark, which stays behind the clock by the allowed lateness (T8)."""
+
+    class Live:
+        at_ = at()
+
+        def now(self) -> int:
+            return parse_instant(self.at_)
+
+    clock = Live()
+    late = space(CART, settings={"allowed_lateness": "PT1H"})
+    one = Evaluator(load_space(late), destinations={"email": Record()}, clock=clock)
+    one.track("u1", "Cart Modified", {"cart_id": "c", "value": 20})
+    clock.at_ = at("PT150M")
+    one.advance(clock.at_)
+    said = asked(one, "cart")
+    assert said.at == one.watermark == at("PT90M")
+    assert said.instances[0].waits[0].step == "hold"
+    one.track("u1", "Order Completed", {"cart_id": "c"}, timestamp=at("PT100M"))
+    clock.at_ = at("PT190M")
+    one.advance(clock.at_)
+    assert not asked(one, "cart").inside and kinds(one) == ["entered", "step", "branch", "completed"]
 
 
 def test_inside_a_wait_for_a_condition() -> None:

@@ -88,12 +88,16 @@ def test_near_misses_of_a_hold() -> None:
 
 def test_near_misses_of_an_entry() -> None:
     calls = [cart("0", id="c", value=9), cart("PT1H", value=20), cart("PT2H", user="u9", value=0)]
+    calls += [cart("PT70M", id=["c"], value=20), cart("PT80M", id="c" * 151, value=20)]
     evaluator = evaluator_of(calls)
     said = evaluator.explain("u1", journey="cart", calls=[*calls, {"type": "track"}, {}]).entry
     assert [each.reasons for each in said.misses] == [
         ("not so: value is greater than 10, it is 9",),
         ("it has no id",),
+        ('id is ["c"], and an identifier is text of at most 150 characters, a number, true or false',),
+        (f'id is "{"c" * 56}..., and an identifier is text of at most 150 characters, a number, true or false',),
     ]
+    assert evaluator.counters["missing_identifier"] == 3  # E3
     assert "  near miss: Cart at 2026-01-01T01:00:00Z: it has no id" in [*said.lines()]
 
 

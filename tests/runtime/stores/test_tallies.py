@@ -217,6 +217,21 @@ def test_versions(store: Callable[[], Store], how: Any) -> None:
         assert min(figures.completed, figures.exited, figures.archived) >= 0
 
 
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_version_that_is_over_is_counted_by_its_own_definition(durable: bool, store: Callable[[], Store]) -> None:
+    def made(last: str) -> Json:
+        return journey({"a": delay("P1D", last), last: send()}, entry=on("Cart"), on_previous="archive")
+
+    given, opened = load_space(space(made("b"))), store() if durable else None
+    evaluator = Evaluator(given, destinations={"email": Record()}, store=opened, clock=ManualClock(START))
+    people(evaluator, range(3))
+    evaluator.advance(days=2)
+    evaluator.publish(load_journey(made("c")))  # nobody has asked for figures so far
+    assert_kept(evaluator)
+    b = next(each for each in evaluator.journey_figures().journey("j", 1).steps if each.step == "b")
+    assert b.previous == {"a": 3}
+
+
 def test_a_store_of_an_older_version_reads_the_trace(tmp_path: Path) -> None:
     """What happened before was not counted: the figures would not go back to the beginning."""
     store = SQLiteStore(tmp_path / "journeys.db")

@@ -28,7 +28,7 @@ from journeys.runtime.analysis.diff_findings import Findings, Place, as_document
 
 #: fields that say where a token goes
 TARGETS = frozenset(("next", "if_true", "if_false", "everyone_else", "timeout"))
-#: fields whose order says nothing
+#: fields whose order says nothing; the ``context`` of an instant is an event and its property, in this order
 SETS = frozenset(("traits", "context", "weekdays", "rules", "destinations"))
 #: what a field is about, where it is not what the thing around it is about
 _AREAS: Mapping[str, str] = {
@@ -63,7 +63,11 @@ class Fields:
         for field in attrs.fields(type(new)):
             if field.name not in skip:
                 at = place.at(field.name, area=_area(field.name, (old, new), place))
-                self.field(field.name, getattr(old, field.name), getattr(new, field.name), at)
+                before, after = getattr(old, field.name), getattr(new, field.name)
+                if isinstance(new, ContextTime) and field.name == "context" and before != after:
+                    self.findings.value(at, "context", before, after)
+                else:
+                    self.field(field.name, before, after, at)
 
     def field(self, name: str, old: Any, new: Any, place: Place) -> None:
         """One field of them."""

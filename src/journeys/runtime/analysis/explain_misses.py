@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from journeys._time import format_instant
+from journeys.engine._entering import MAX_IDENTIFIER, is_identifier
 from journeys.engine._state import Instance, ProfileState, Wait
 from journeys.errors import InvalidCall
 from journeys.model.conditions import Filter
@@ -113,8 +114,8 @@ class Misses:
             if seen.event != entry.event:
                 continue
             reasons = [*self._filters(entry.where, seen, None)]
-            if entry.identifier is not None and find(seen.properties, segments(entry.identifier)) in (ABSENT, None):
-                reasons.append(f"it has no {entry.identifier}")
+            if entry.identifier is not None:
+                reasons += _no_identifier(entry.identifier, seen.properties)
             if reasons:
                 found.append(self._miss(seen, None, reasons))
         return tuple(found[-MOST:])
@@ -136,6 +137,15 @@ def _identifier(path: str, properties: Mapping[str, Any], wanted: Any) -> Iterat
         yield f"it has no {path}, and this way through the journey is of {_short(wanted)}"
     elif not equal(wanted, value):
         yield f"{path} is {_short(value)}, and this way through the journey is of {_short(wanted)}"
+
+
+def _no_identifier(path: str, properties: Mapping[str, Any]) -> Iterator[str]:
+    value = find(properties, segments(path))
+    if value is ABSENT or value is None:
+        yield f"it has no {path}"
+    elif not is_identifier(value):
+        most = f"text of at most {MAX_IDENTIFIER} characters, a number, true or false"
+        yield f"{path} is {_short(value)}, and an identifier is {most}"
 
 
 def _found(value: Any) -> str:
