@@ -160,3 +160,66 @@ def test_an_edit_with_people_in_a_removed_step_is_refused_with_the_list(shop: Sh
     )
     assert shop.trace() == before
     assert [each["version"] for each in json.loads(shop.run("status", "--json")[1])["journeys"]] == [1]
+
+
+WAITS = {"steps": {"wait": HOLD, "mail": send()}, "start": "wait"}
+MOVED = {**CART, **WAITS, "on_previous": {"migrate": {"hold": "wait"}}}
+
+
+def test_explaining_publishes_nothing(shop: Shop) -> None:
+    """Whoever asks about a person with an edited file gets what the store runs, and nobody is ended by the question."""
+    before, status = shop.trace(), shop.run("status")
+    edited = {**CART, **WAITS, "version": 2, "on_previous": "archive"}
+    code, told, warned = shop.run("explain", shop.file(edited), "u1", "cart", "--at", at("PT2H"))
+    assert code == 0 and "u1 is in cart" in told and "waits at hold" in told
+    assert warned.endswith("space.json: its 'cart' is not published; this is about what the store runs")
+    assert (shop.trace(), shop.run("status")) == (before, status)
+    assert shop.run("explain", shop.file(CART), "u1", "cart")[2] == ""
+
+
+def test_a_file_that_was_published_need_not_count_its_versions(shop: Shop) -> None:
+    """The store knows what it says: commands go on with it, and it is not published again."""
+    file = shop.file(MOVED)
+    assert shop.run("publish", file, "cart", "--at", at("PT2H"))[1] == "cart version 2 is live: 3 moved"
+    assert shop.run("publish", file, "cart", "--at", at("PT3H")) == (0, "cart version 2 is live, and says the same", "")
+    events = str(shop.folder / "events.ndjson")
+    for document in (MOVED, {**CART, **WAITS}, {**MOVED, "version": 2}, CART):
+        assert shop.run("simulate", shop.file(document), events, "--until", at("PT4H"))[0] == 0
+    assert [each["version"] for each in json.loads(shop.run("status", "--json")[1])["journeys"]] == [1, 2]
+    code, _, told = shop.run("simulate", shop.file({**CART, "max_age": "P9D"}), events)
+    assert code == 2 and 'an edited journey is a new version: give it "version": 3, or publish it' in told
+
+
+def test_a_plan_is_held_against_the_version_that_it_replaces(shop: Shop) -> None:
+    """V2: it is not applied a second time, to people who stand elsewhere."""
+    plan = shop.folder / "plan.json"
+    plan.write_text(
+        json.dumps({"journey": "cart", "from_version": 1, "to_version": 2, "steps": {"hold": {"to": "wait"}}})
+    )
+    published = ("publish", shop.file({**CART, **WAITS}), "cart", "--plan", str(plan), "--at")
+    assert shop.run(*published, at("PT2H"))[:2] == (0, "cart version 2 is live: 3 moved")
+    assert shop.run(*published, at("PT3H"))[:2] == (0, "cart version 2 is live, and says the same")
+    shop.file({**CART, **WAITS, "max_age": "P9D"})
+    code, _, told = shop.run(*published, at("PT3H"))
+    assert code == 2 and "the plan moves people from version 1, and version 2 is current [wrong_version]" in told
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "deliver", "pause cart", "timeline u1", "explain SPACE u1 cart", "figures SPACE", "diff SPACE SPACE"],
+)
+def test_a_typing_mistake_is_no_empty_store(shop: Shop, command: str) -> None:
+    space_file, lost = shop.file(CART), shop.folder / "b.db"
+    shop.url = f"sqlite:///{lost}"
+    code, out, told = shop.run(*command.replace("SPACE", space_file).split())
+    assert (code, out, told) == (2, "", f"--store: there is no file {str(lost)!r}")
+    assert not lost.exists()
+
+
+def test_a_store_that_cannot_be_opened_is_named(shop: Shop) -> None:
+    file = shop.file(CART)
+    shop.url = f"sqlite:///{shop.folder}/no/a.db"
+    told = shop.run("simulate", file, str(shop.folder / "events.ndjson"))[2]
+    assert told == f"--store: there is no folder {str(shop.folder / 'no')!r}"
+    shop.url = f"sqlite:///{file}"
+    assert shop.run("status")[2] == f"--store: {file}: file is not a database"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.support  # noqa: F401 - how long an example of Hypothesis takes says nothing in a block either
 from tests.docs.blocks import PAGES, ROOT, Page, blocks_of, commands_of, matches
 
 

@@ -142,3 +142,12 @@ def test_how_a_journey_reads() -> None:
     assert hold.branches[1].restart and hold.max_restarts == 100
     space = Space(journeys=[cart], destinations={"email": DestinationDefinition("record")})
     assert space.journeys == (cart,)
+
+
+def test_one_thing_alone_is_no_list_of_it() -> None:
+    for make, kind in (
+        (lambda: EventEntry("X", where=prop("v") >= 5), "Filter"),  # type: ignore[arg-type]
+        (lambda: SendToDestination(Activation("email")), "Activation"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match=f"expected a list, got one {kind}: put it in brackets"):
+            make()

@@ -53,5 +53,10 @@ def test_shifting() -> None:
     assert shifted(instant("P30D"), "P1M", {}) == instant("P58D")
     assert shifted(0, None, {"seconds": 1.5}) == 1_500_000
     assert shifted(5, None, {}) == 5
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="one of days, hours"):
         shifted(0, None, {"fortnights": 1})
+
+
+def test_a_part_that_there_is_not() -> None:
+    with pytest.raises(TypeError, match="'day' is no part of a duration: did you mean 'days'"):
+        shifted(0, None, {"day": 3})

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 from journeys.cli import _analyse, _change, _definitions, _explore, _operate, _serve, _simulate, _test
 from journeys.cli._io import Failure
+from journeys.errors import JourneysError, nearest
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -23,7 +24,16 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (_simulate, _definitions, _test, _explore, _operate, _analyse, _change, _serve):
         module.add_commands(commands)
+    root.set_defaults(known=tuple(commands.choices))
     return root
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    root = parser()
+    name, known = arguments[0] if arguments else "-", [str(each) for each in root.get_default("known")]
+    if not name.startswith("-") and name not in known:
+        root.error(f"there is no command {name!r}; {nearest(name, known) or 'see journeys --help'}")
+    return root.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
             stream.reconfigure(encoding="utf-8")  # a trace is UTF-8 wherever it is written
-    options = parser().parse_args(arguments)
+    options = _parsed(sys.argv[1:] if arguments is None else list(arguments))
     run: Command = options.run
     try:
         code = run(options)
@@ -40,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return failure.code
+    except JourneysError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
     except sqlite3.Error as error:
         print(f"--store: {error}", file=sys.stderr)
         return 2

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from journeys._time import parse_instant
-from journeys.cli._io import Failure, Progress, call_lines, opened_store, read_bytes, read_space
+from journeys.cli._io import (
+    Failure,
+    Progress,
+    call_lines,
+    instant,
+    opened_store,
+    read_bytes,
+    read_space,
+    space_argument,
+    store_option,
+    stored_space,
+)
 from journeys.codec.strict_json import parse_json
 from journeys.errors import JourneysError
+from journeys.model.space import Space
+from journeys.runtime._library import says_the_same
 from journeys.runtime.analysis.explain import explain_profile
 from journeys.runtime.analysis.explain_why import why
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.analysis.forecast import forecast
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
-from journeys.runtime.stores import open_store
 from journeys.runtime.tallies import by_days, is_whole
 
 
 def add_commands(commands: Any) -> None:
     """Adds the commands of this module."""
     explain = _command(commands, "explain", "why a person is in a journey or not, and what she waits for", run_explain)
-    explain.add_argument("--store", metavar="URL", required=True)
+    store_option(explain)
     explain.add_argument("profile", metavar="PROFILE", help="a user id; with --anonymous an anonymous id")
-    explain.add_argument("journey", metavar="JOURNEY")
+    explain.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
     explain.add_argument("--anonymous", action="store_true", help="PROFILE is an anonymous id")
     explain.add_argument("--at", metavar="INSTANT", help="as of this instant, if no input comes until then; else now")
     explain.add_argument("--calls", metavar="EVENTS.ndjson", help="calls among which near misses are looked for")
@@ -37,7 +49,7 @@ def add_commands(commands: Any) -> None:
     figures = _command(commands, "figures", "who entered, waits, completed or left, step by step", run_figures)
     figures.add_argument("trace", metavar="TRACE", nargs="?", help="a trace as NDJSON, - for standard input")
     figures.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
-    figures.add_argument("--store", metavar="URL", help="what this store keeps of them, instead of TRACE")
+    store_option(figures, required=False, text="what this store keeps of them, instead of TRACE")
     figures.add_argument("--from", metavar="INSTANT", dest="start", help="count what happened from here on")
     figures.add_argument(
         "--to", metavar="INSTANT", dest="end", help="and before here; who waits is said of this instant"
@@ -45,14 +57,14 @@ def add_commands(commands: Any) -> None:
     _figure_options(figures)
 
     ahead = _command(commands, "forecast", "what a space would do with a described population", run_forecast)
-    ahead.add_argument("population", metavar="POPULATION.json")
+    ahead.add_argument("population", metavar="POPULATION.json", help="the population; - is standard input")
     ahead.add_argument("--seed", metavar="N", type=int, default=0, help="the same seed gives the same figures")
     _figure_options(ahead)
 
 
 def _command(commands: Any, name: str, text: str, run: Any) -> Any:
     command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
-    command.add_argument("space", metavar="SPACE.json")
+    space_argument(command)
     command.set_defaults(run=run)
     return command
 
@@ -64,28 +76,43 @@ def _figure_options(command: Any) -> None:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Prints the explanation; nothing is changed or sent."""
-    space = read_space(options.space)
+    space, at = read_space(options.space), instant(options.at, "--at")
     try:
-        store = open_store(options.store)
-        nowhere = dict.fromkeys(space.destinations, _Nowhere())
-        with Evaluator(space, store=store, destinations=nowhere) as evaluator:
-            if options.delivery is not None:
-                found = max(
-                    (each for each in evaluator.journeys if each.key == options.journey),
-                    key=lambda each: each.version,
-                    default=None,
-                )
-                print(why(evaluator.trace(journey=options.journey), options.delivery, found).text)
-                return 0
-            who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
-            calls = () if options.calls is None else _calls(options.calls)
-            said = explain_profile(evaluator, journey=options.journey, at=options.at, calls=calls, **who)
+        with closing(opened_store(options.store)) as store:
+            running = stored_space(store)  # and not SPACE.json: an edit must not be published by being asked about
+            nowhere = dict.fromkeys(running.destinations, _Nowhere())
+            with Evaluator(running, store=store, destinations=nowhere) as evaluator:
+                _warn(space, evaluator, options)
+                if options.delivery is not None:
+                    print(_why(evaluator, options))
+                    return 0
+                who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
+                calls = () if options.calls is None else _calls(options.calls)
+                said = explain_profile(evaluator, journey=options.journey, at=at, calls=calls, **who)
     except KeyError as error:
         raise Failure(str(error.args[0])) from None
     except (ValueError, JourneysError, ImportError, OSError) as error:
         raise Failure(str(error)) from None
     print(json.dumps(said.as_dict(), indent=2, ensure_ascii=False, default=str) if options.json else said.text)
     return 0
+
+
+def _warn(space: Space, evaluator: Evaluator, options: argparse.Namespace) -> None:
+    """Says so if the file has a journey that the store does not run."""
+    given = [each for each in space.journeys if each.key == options.journey]
+    known = [each for each in evaluator.journeys if each.key == options.journey]
+    if known and any(not any(says_the_same(one, each) for one in known) for each in given):
+        print(
+            f"{options.space}: its {options.journey!r} is not published; this is about what the store runs",
+            file=sys.stderr,
+        )
+
+
+def _why(evaluator: Evaluator, options: argparse.Namespace) -> str:
+    """Why a delivery was sent; the latest version of the journey keeps the tokens of one instance apart."""
+    versions = [each for each in evaluator.journeys if each.key == options.journey]
+    latest = max(versions, key=lambda each: each.version, default=None)
+    return why(evaluator.trace(journey=options.journey), options.delivery, latest).text
 
 
 def _calls(path: str) -> Iterator[Any]:
@@ -104,10 +131,7 @@ def run_figures(options: argparse.Namespace) -> int:
         options.trace, options.journey = None, options.trace
     if (options.store is None) == (options.trace is None):
         raise Failure("give a TRACE or a --store")
-    try:
-        start, end = (each if each is None else parse_instant(each) for each in (options.start, options.end))
-    except ValueError as error:
-        raise Failure(f"--from, --to: {error}") from None
+    start, end = instant(options.start, "--from"), instant(options.end, "--to")
     if options.store is not None:
         with closing(opened_store(options.store)) as store:
             rows = () if options.people or not by_days(start, end) else store.tallies()

@@ -12,8 +12,7 @@ from typing import Any
 
 import attrs
 
-from journeys._time import parse_instant
-from journeys.cli._io import Failure, Progress, call_lines, listed, opened_store, read_space
+from journeys.cli._io import Failure, Progress, call_lines, instant, listed, opened_store, read_space, store_option
 from journeys.errors import InvalidDefinition, JourneysError, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
@@ -35,10 +34,10 @@ def add_commands(commands: Any) -> None:
         description="Compares two spaces by meaning. Nothing is changed. Exit code 0: they say the same; 1: they do "
         "not; 2: bad input.",
     )
-    command.add_argument("old", metavar="OLD.json")
-    command.add_argument("new", metavar="NEW.json")
+    command.add_argument("old", metavar="OLD.json", help="the space as it was")
+    command.add_argument("new", metavar="NEW.json", help="the space as it is to be")
     command.add_argument("--journey", metavar="KEY", help="this journey only, the latest version of each")
-    command.add_argument("--store", metavar="URL", help="what publishing would do to the people of this store")
+    store_option(command, required=False, text="what publishing would do to the people of this store")
     command.add_argument("--at", metavar="INSTANT", help="if it were published then; now if not given")
     command.add_argument("--plan", metavar="FILE", help="write the migration that is proposed, for one journey")
     command.add_argument("--events", metavar="FILE", help="calls as NDJSON, through both spaces side by side")
@@ -114,7 +113,7 @@ def _pair(old: Space, new: Space, found: Diff, option: str) -> tuple[Journey, Jo
 
 
 def _radii(options: argparse.Namespace, new: Space, found: Diff) -> Iterator[BlastRadius]:
-    at = None if options.at is None else _instant(options.at, "--at")
+    at = instant(options.at, "--at")
     with closing(opened_store(options.store)) as store:
         for key in _changed(new, found):
             journey = _latest(new, key)
@@ -133,11 +132,14 @@ def _plan(old: Space, new: Space, found: Diff, radii: list[BlastRadius]) -> Migr
 
 
 def _write_plan(path: str, plan: MigrationPlan) -> None:
-    Path(path).write_text(plan.to_json(), encoding="utf-8")
+    try:
+        Path(path).write_text(plan.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"--plan: {path}: {error.strerror or error}", TROUBLE) from None
 
 
 def _replay(options: argparse.Namespace, old: Space, new: Space) -> Replay:
-    until = None if options.until is None else _instant(options.until, "--until")
+    until = instant(options.until, "--until")
     progress = Progress("calls")
     found = replay(old, new, _calls(options.events), until=until, named=options.named, progress=progress.show)
     progress.end()
@@ -150,13 +152,6 @@ def _calls(path: str) -> Iterator[Any]:
             print(f"{path}:{number}: {problem}", file=sys.stderr)
         elif call is not None:
             yield call
-
-
-def _instant(text: str, option: str) -> int:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise Failure(f"{option}: {error}", TROUBLE) from None
 
 
 def _print(options: argparse.Namespace, found: Diff, radii: list[BlastRadius], replayed: Replay | None) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from journeys.cli._destinations import add_network_options, network
-from journeys.cli._io import Failure, counted, examine, listed, read_bytes, read_space
+from journeys.cli._io import Failure, counted, examine, listed, read_bytes, read_space, space_argument
 from journeys.codec.schema import json_schema
 from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.destinations import check_destinations, own_variables
@@ -19,21 +19,33 @@ _RENDER = {"mermaid": to_mermaid, "svg": to_svg, "text": to_text}
 
 def add_commands(commands: Any) -> None:
     """Adds the commands of this module."""
-    check = commands.add_parser("validate", help="every problem of a space, its path and the remedy")
-    check.add_argument("space", metavar="SPACE.json")
+    check = commands.add_parser(
+        "validate",
+        help="every problem of a space, its path and the remedy",
+        description="Every problem of a space, its path and the remedy. Exit code 1 if there is one.",
+    )
+    space_argument(check)
     check.add_argument("--json", action="store_true", help="the problems as JSON lines")
     check.add_argument("--secrets", action="store_true", help="also whether the secrets of destinations are set here")
     add_network_options(check)
     check.set_defaults(run=run_validate)
 
-    schema = commands.add_parser("schema", help="the JSON Schema of a space (draft 2020-12)")
+    schema = commands.add_parser(
+        "schema",
+        help="the JSON Schema of a space (draft 2020-12)",
+        description="The JSON Schema of a space (draft 2020-12).",
+    )
     schema.set_defaults(run=run_schema)
 
-    draw = commands.add_parser("draw", help="the picture of a journey, with counts if a trace is given")
-    draw.add_argument("space", metavar="SPACE.json")
+    draw = commands.add_parser(
+        "draw",
+        help="the picture of a journey, with counts if a trace is given",
+        description="The picture of a journey, with counts if a trace is given.",
+    )
+    space_argument(draw)
     draw.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
     draw.add_argument("--trace", metavar="TRACE", help="a trace as NDJSON, - for standard input")
-    draw.add_argument("--format", choices=sorted(_RENDER), default="mermaid")
+    draw.add_argument("--format", choices=sorted(_RENDER), default="mermaid", help="mermaid if not given")
     draw.set_defaults(run=run_draw)
 
 

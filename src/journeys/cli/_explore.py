@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path as File
 from typing import Any
 
-from journeys.cli._io import Failure, counted, read_space, table
+from journeys.cli._io import Failure, counted, read_space, space_argument, table
 from journeys.model.space import Space
 from journeys.runtime.analysis.check import Finding, check
 from journeys.runtime.analysis.paths import REACHED, Bound, Path, Paths, paths
@@ -22,7 +22,13 @@ def add_commands(commands: Any) -> None:
     ways = commands.add_parser("paths", help=text, description=text[:1].upper() + text[1:] + ".")
     _options(ways)
     ways.add_argument("--as-tests", action="store_true", help="a file of tests for pytest, one for each path")
-    ways.add_argument("--most", metavar="N", type=int, default=Bound().most, help="so many paths of a journey at most")
+    ways.add_argument(
+        "--most",
+        metavar="N",
+        type=int,
+        default=Bound().most,
+        help="so many paths of a journey at most; 200 if not given",
+    )
     ways.set_defaults(run=run_paths)
 
     text = "what cannot be meant so: branches nobody takes, waits that never end, sends that come twice"
@@ -32,7 +38,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _options(command: Any) -> None:
-    command.add_argument("space", metavar="SPACE.json")
+    space_argument(command)
     command.add_argument("--journey", metavar="KEY", help="the key of a journey; without it, all of them")
     command.add_argument("--json", action="store_true", help="as one JSON document")
 

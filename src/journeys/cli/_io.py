@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from journeys._time import parse_instant
 from journeys.codec import load_space
 from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.errors import InvalidDefinition, JourneysError, Problem
 from journeys.model.space import Space
 from journeys.plan.validate import validate
+from journeys.runtime._opening import SPACE
 from journeys.runtime.stores import open_store
+
+#: how the URL of a file begins
+SQLITE = "sqlite:///"
 
 
 class Failure(Exception):
@@ -49,12 +55,53 @@ def examine(path: str) -> tuple[Space | None, list[Problem]]:
     return space, validate(space)
 
 
-def opened_store(url: str) -> Any:
-    """The store that ``--store`` names."""
+def space_argument(command: Any) -> None:
+    """Adds the space that a command is about."""
+    command.add_argument("space", metavar="SPACE.json", help="the space; - is standard input")
+
+
+def store_option(command: Any, *, required: bool = True, text: str = "the store") -> None:
+    """Adds ``--store``."""
+    command.add_argument(
+        "--store",
+        metavar="URL",
+        required=required,
+        help=f"{text}: sqlite:///journeys.db or postgresql://user@host/database",
+    )
+
+
+def opened_store(url: str, *, anew: bool = False) -> Any:
+    """The store that ``--store`` names; only with ``anew`` one that is not there yet, so that a typing mistake is no
+    empty store.
+    """
+    if url.startswith(SQLITE) and url != SQLITE:
+        file = Path(url.removeprefix(SQLITE))
+        if not file.parent.is_dir():
+            raise Failure(f"--store: there is no folder {str(file.parent)!r}")
+        if not anew and not file.exists():
+            raise Failure(f"--store: there is no file {str(file)!r}")
     try:
         return open_store(url)
+    except sqlite3.Error as error:
+        raise Failure(f"--store: {url.removeprefix(SQLITE)}: {error}") from None
     except Exception as error:  # of whatever driver
         raise Failure(f"--store: {error}") from None
+
+
+def stored_space(store: Any) -> Space:
+    """The space that a store was last used with; destinations are not built from it until something is sent."""
+    note = store.notes(SPACE).get(SPACE)
+    if note is None:
+        raise Failure("this store has not been used with a space yet")
+    return load_space(note)
+
+
+def instant(text: str | None, option: str) -> int | None:
+    """The instant that an option names, if it is given."""
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        raise Failure(f"{option}: {error}") from None
 
 
 def listed(problems: list[Problem]) -> str:

@@ -7,20 +7,30 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 import attrs
 
 from journeys._time import MAX, format_instant
 from journeys.cli._destinations import add_options, built
-from journeys.cli._io import Failure, counted, listed, opened_store, read_bytes, read_space, table
-from journeys.codec import load_space
+from journeys.cli._io import (
+    Failure,
+    counted,
+    listed,
+    opened_store,
+    read_bytes,
+    read_space,
+    space_argument,
+    store_option,
+    stored_space,
+    table,
+)
 from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
 from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
 from journeys.ports import Backlog
-from journeys.runtime._library import PREFIX, Entry
-from journeys.runtime._opening import SPACE
+from journeys.runtime._library import PREFIX, Entry, Library, says_the_same
 from journeys.runtime.analysis.migration import MigrationPlan, check
 from journeys.runtime.clocks import ManualClock, SystemClock
 from journeys.runtime.delivery import Deliverer
@@ -36,12 +46,14 @@ def add_commands(commands: Any) -> None:
     status.add_argument("--json", action="store_true", help="as one JSON document")
     deliver = _command(commands, "deliver", "send what is in the outbox", run_deliver)
     deliver.add_argument("--follow", action="store_true", help="go on until interrupted")
-    deliver.add_argument("--threads", type=int, default=8, metavar="N")
+    deliver.add_argument(
+        "--threads", type=int, default=8, metavar="N", help="so many deliveries at a time; 8 if not given"
+    )
     add_options(deliver)
     deliver.add_argument("--resend", action="store_true", help="first make dead letters deliverable again")
     publish = _command(commands, "publish", "publish a journey of a space as its next version", run_publish)
-    publish.add_argument("space", metavar="SPACE.json")
-    publish.add_argument("journey", metavar="JOURNEY")
+    space_argument(publish)
+    publish.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
     publish.add_argument(
         "--plan", metavar="FILE", help="people move by this migration plan, as `journeys diff` writes it"
     )
@@ -52,7 +64,7 @@ def add_commands(commands: Any) -> None:
         ("archive", "end a journey for good, and everyone in it"),
     ):
         change = _command(commands, name, text, run_change)
-        change.add_argument("journey", metavar="JOURNEY")
+        change.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
         _at(change)
     timeline = _command(commands, "timeline", "what happened to one person", run_timeline)
     timeline.add_argument("profile", metavar="PROFILE", help="the id under which the person is shown")
@@ -61,21 +73,13 @@ def add_commands(commands: Any) -> None:
 
 def _command(commands: Any, name: str, text: str, run: Any) -> Any:
     command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
-    command.add_argument("--store", metavar="URL", required=True)
+    store_option(command)
     command.set_defaults(run=run)
     return command
 
 
 def _at(command: Any) -> None:
     command.add_argument("--at", metavar="INSTANT", help="as of this instant; without it, now")
-
-
-def _stored_space(store: Any) -> Space:
-    """The space that a store was last used with; destinations are not built from it until something is sent."""
-    note = store.notes(SPACE).get(SPACE)
-    if note is None:
-        raise Failure("this store has not been used with a space yet")
-    return load_space(note)
 
 
 def _evaluator(options: argparse.Namespace, space: Space) -> Evaluator:
@@ -234,7 +238,7 @@ def run_deliver(options: argparse.Namespace) -> int:
     """Sends what is in the outbox; exit code 1 if dead letters are left."""
     store = opened_store(options.store)
     try:
-        space = _stored_space(store)
+        space = stored_space(store)
         deliverer = Deliverer(store, built(space, options, "the space of this store"), clock=SystemClock())
         if options.resend:
             letters = store.dead_letters(None, 1 << 30)
@@ -259,14 +263,19 @@ def run_publish(options: argparse.Namespace) -> int:
         keys = [each.key for each in space.journeys]
         raise Failure(f"no journey {options.journey!r} in {options.space}; {nearest(options.journey, keys)}")
     journey = max(found, key=lambda each: each.version)
-    if options.plan is not None:
-        journey = _migrating(journey, options.plan)
-    store = opened_store(options.store)
-    known = [Entry.from_note(note).journey for note in store.notes(PREFIX).values()]
-    store.close()
-    kept = attrs.evolve(space, journeys=tuple(each for each in known if each.key != "" and each.status != "archived"))
+    with closing(opened_store(options.store, anew=True)) as store:
+        library = Library.stored(store.notes(PREFIX))
+    known = [each.journey for each in library.entries.values()]
+    current = library.current(journey.key)
+    is_there = current is not None and current.journey.status == "live" and says_the_same(current.journey, journey)
+    if options.plan is not None and not is_there:
+        journey = _migrating(journey, options.plan, None if current is None else current.journey)
+    kept = attrs.evolve(space, journeys=tuple(each for each in known if each.status != "archived"))
     try:
         with _evaluator(options, kept) as evaluator:
+            if current is not None and is_there:
+                print(f"{journey.key} version {current.journey.version} is live, and says the same")
+                return 0
             before = _happened(evaluator, journey.key)
             published = evaluator.publish(journey)
             print(_outcome(published, _happened(evaluator, journey.key) - before))
@@ -277,11 +286,11 @@ def run_publish(options: argparse.Namespace) -> int:
     return 0
 
 
-def _migrating(journey: Journey, path: str) -> Journey:
-    """The journey with the migration of a plan, if the plan fits it."""
+def _migrating(journey: Journey, path: str, current: Journey | None) -> Journey:
+    """The journey with the migration of a plan, if the plan fits it and the version that it replaces."""
     try:
         plan = MigrationPlan.from_json(read_bytes(path))
-        problems = list(check(plan, journey))
+        problems = list(check(plan, journey, old=current))
     except InvalidDefinition as error:
         problems = list(error.problems)
     if problems:
@@ -292,7 +301,7 @@ def _migrating(journey: Journey, path: str) -> Journey:
 def run_change(options: argparse.Namespace) -> int:
     """Pauses, resumes or archives a journey."""
     store = opened_store(options.store)
-    space = _stored_space(store)
+    space = stored_space(store)
     store.close()
     try:
         with _evaluator(options, attrs.evolve(space, journeys=())) as evaluator:

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from journeys.cli._destinations import add_options, built
-from journeys.cli._io import Failure, listed, read_space
+from journeys.cli._io import Failure, listed, read_space, space_argument, store_option
 from journeys.errors import InvalidDefinition, JourneysError
 from journeys.runtime.evaluator import Evaluator
 
@@ -31,12 +31,18 @@ def add_commands(commands: Any) -> None:
         f"when everything that has come in is stored and answered. Write keys may also stand in {WRITE_KEYS}, "
         f"separated by commas, and the read token in {READ_TOKEN}.",
     )
-    serve.add_argument("space", metavar="SPACE.json")
-    serve.add_argument("--store", metavar="URL", required=True)
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8000, help="0: any that is free")
-    serve.add_argument("--write-key", metavar="KEY", action="append", default=[], help="may be given several times")
-    serve.add_argument("--read-token", metavar="TOKEN", help="without one nothing is shown")
+    space_argument(serve)
+    store_option(serve)
+    serve.add_argument("--host", default="127.0.0.1", help="where to listen; 127.0.0.1 if not given")
+    serve.add_argument("--port", type=int, default=8000, help="at which port; 8000 if not given, 0 is any that is free")
+    serve.add_argument(
+        "--write-key",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="a key that may write; may be given several times",
+    )
+    serve.add_argument("--read-token", metavar="TOKEN", help="what it takes to read; without one nothing is shown")
     serve.add_argument(
         "--origin",
         metavar="ORIGIN",

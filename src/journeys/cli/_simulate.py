@@ -11,8 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from journeys._time import parse_instant
-from journeys.cli._io import Failure, Progress, call_lines, opened_store, read_space
+from journeys.cli._io import (
+    Failure,
+    Progress,
+    call_lines,
+    instant,
+    opened_store,
+    read_space,
+    space_argument,
+    store_option,
+)
 from journeys.errors import Conflict, JourneysError
 from journeys.ports import ChangeSet
 from journeys.runtime.partition import Partition
@@ -33,10 +41,12 @@ def add_commands(commands: Any) -> None:
         "outbox until `journeys deliver`. Exit code 1: the space is invalid; "
         "2: --strict stopped at a line; 3: lines that are no valid call were skipped.",
     )
-    simulate.add_argument("space", metavar="SPACE.json")
-    simulate.add_argument("events", metavar="EVENTS.ndjson", help="Segment calls, one JSON object a line")
+    space_argument(simulate)
+    simulate.add_argument(
+        "events", metavar="EVENTS.ndjson", help="Segment calls, one JSON object a line; - is standard input"
+    )
     simulate.add_argument("--until", metavar="INSTANT", help="advance to this instant at the end")
-    simulate.add_argument("--store", metavar="URL", help="run on this store, from where it is")
+    store_option(simulate, required=False, text="run on this store, from where it is")
     simulate.add_argument("--workers", metavar="N", type=int, default=1, help="so many processes on one store")
     simulate.add_argument("--strict", action="store_true", help="stop at the first line that is no valid call")
     simulate.set_defaults(run=run_simulate)
@@ -45,17 +55,14 @@ def add_commands(commands: Any) -> None:
 def run_simulate(options: argparse.Namespace) -> int:
     """Prints the trace; says on standard error which lines were skipped."""
     space = read_space(options.space)
-    try:
-        until = None if options.until is None else parse_instant(options.until)
-    except ValueError as error:
-        raise Failure(f"--until: {error}") from None
+    until = instant(options.until, "--until")
     if options.workers > 1 and options.store is None:
         raise Failure("--workers needs a --store that they share")
     try:
         if options.store is None:
             return _run(Simulation(space), options, until, _Lines(options.events))
         digest = _digest(options.events)
-        store = opened_store(options.store)
+        store = opened_store(options.store, anew=True)
         turn = _taken_over(store, digest)
         workers = _workers(store, options, digest, is_late=space.settings.allowed_lateness.is_positive)
         simulation = Simulation(space, store)
@@ -219,7 +226,9 @@ def _run_workers(
 
 def _work(options: argparse.Namespace, digest: str, turn: Mapping[str, str], number: int, of: int) -> None:
     share = Partition.among((call for _, call, _ in call_lines(options.events)), number, of)
-    simulation = Simulation(read_space(options.space), opened_store(options.store), worker=f"simulate-{number}")
+    simulation = Simulation(
+        read_space(options.space), opened_store(options.store, anew=True), worker=f"simulate-{number}"
+    )
     lines = _Lines(options.events, simulation, digest=digest, turn=turn, share=share)
     try:
         _feed(simulation, options, lines, quiet=True)

@@ -214,6 +214,18 @@ class Number(Leaf):
         return {"type": "number"}
 
 
+def _meant(text: str) -> str:
+    """What whoever wrote ``2h``, ``P2H`` or ``PT3D`` should have written."""
+    sign = "-" if text.strip().startswith("-") else ""
+    body = text.strip(" +-").upper().removeprefix("P").removeprefix("T")
+    for guess in (f"{sign}PT{body}", f"{sign}P{body}"):
+        try:
+            return f"did you mean {str(Duration.of(guess))!r}?"
+        except ValueError:
+            continue
+    return "write it like PT2H, P7D or P1Y2M"
+
+
 @attrs.frozen
 class DurationShape(Leaf):
     """An ISO 8601 duration (T2)."""
@@ -233,7 +245,7 @@ class DurationShape(Leaf):
                 "bad_duration",
                 path,
                 str(error),
-                hint="write it like PT2H, P7D or P1Y2M",
+                hint=_meant(value),
                 expected=self.expected,
                 got=shown(value),
             )

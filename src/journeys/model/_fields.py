@@ -24,7 +24,9 @@ def duration(value: DurationLike) -> Duration:
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
-    """A tuple of whatever is given."""
+    """A tuple of whatever is given; one thing alone is no list of it."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"expected a list, got one {type(value).__name__}: put it in brackets, [{value!r}]")
     return tuple(value)
 
 

@@ -81,7 +81,8 @@ class Library:
     def opened(cls, space: Space, notes: Mapping[str, str]) -> tuple[Self, list[Entry]]:
         """The library of a store, with what the application gives added; and those that are new to the store.
 
-        InvalidDefinition if a published version is given with another definition: an edit is a new version.
+        InvalidDefinition if a published version is given with another definition: an edit is a new version. One that
+        was published under a higher number is known by what it says, so that a file need not keep count.
         """
         entries = cls.stored(notes).entries
         new, problems = [], []
@@ -91,8 +92,14 @@ class Library:
             if known is None or known.journey.status == "draft":
                 entries[key] = Entry(journey, "+")
                 new.append(entries[key])
-            elif attrs.evolve(journey, status=known.journey.status) != known.journey:
-                problems.append(_changed(place, journey))
+            elif not any(
+                each.journey.key == journey.key
+                and each.journey.version >= journey.version
+                and says_the_same(each.journey, journey)
+                for each in entries.values()
+            ):
+                latest = max(version for name, version in entries if name == journey.key)
+                problems.append(_changed(place, journey, latest))
         if problems:
             raise InvalidDefinition(problems)
         return cls(entries), new
@@ -125,10 +132,15 @@ class Library:
         return Library(self.entries | {(each.journey.key, each.journey.version): each for each in entries})
 
 
-def _changed(place: int, journey: Journey) -> Problem:
+def says_the_same(known: Journey, journey: Journey) -> bool:
+    """Whether a version is this journey, but for its number, its status and what it did to the version before."""
+    return attrs.evolve(journey, version=known.version, status=known.status, on_previous=known.on_previous) == known
+
+
+def _changed(place: int, journey: Journey, latest: int) -> Problem:
     return Problem(
         "changed_version",
         f"$.journeys[{place}]",
         f"version {journey.version} of {journey.key!r} was published with another definition",
-        f'an edited journey is a new version: give it "version": {journey.version + 1}, or publish() it',
+        f'an edited journey is a new version: give it "version": {latest + 1}, or publish it',
     )

@@ -7,6 +7,10 @@ import time
 from datetime import datetime, timedelta
 
 from journeys._time import Duration, format_instant, instant_of
+from journeys.errors import nearest
+
+#: the names by which a length of time is given
+PARTS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
 
 
 class SystemClock:
@@ -55,4 +59,7 @@ def shifted(now: int, by: Duration | str | timedelta | None, parts: dict[str, fl
     """An instant plus a duration, or plus the named parts of a timedelta."""
     if by is not None:
         now = Duration.of(by).after(now)
+    for name in parts:
+        if name not in PARTS:
+            raise TypeError(f"{name!r} is no part of a duration: {nearest(name, PARTS)}")
     return Duration.of(timedelta(**parts)).after(now) if parts else now

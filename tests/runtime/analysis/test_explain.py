@@ -12,6 +12,7 @@ from journeys._time import parse_instant
 from journeys.codec import load_space
 from journeys.destinations import Record
 from journeys.engine._encode import encode_state
+from journeys.errors import UnknownJourney
 from journeys.plan.values import find
 from journeys.runtime.analysis.explain import Explanation, explain, explain_profile
 from journeys.runtime.simulation import Simulation
@@ -238,7 +239,7 @@ def test_drafts_superseded_versions_and_strangers() -> None:
     one.publish(load_journey({**CART, "version": 2}))
     said = asked(one, "cart")
     assert said.instances[0].version == 1 and said.entry.version == 2 and said.entry.open
-    with pytest.raises(KeyError, match="did you mean 'cart'"):
+    with pytest.raises(UnknownJourney, match="did you mean 'cart'"):
         asked(one, "card")
     with pytest.raises(TypeError):
         explain_profile(one, journey="cart")

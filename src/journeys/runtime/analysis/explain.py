@@ -14,7 +14,7 @@ from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects
 from journeys.engine._encode import decode_state, encode_state
 from journeys.engine._state import COMPLETED, ENDED, LIVE, Instance, ProfileState
-from journeys.errors import nearest
+from journeys.errors import UnknownJourney, nearest
 from journeys.model.space import Space
 from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, SplitPlan, WaitPlan
 from journeys.plan.values import NEVER
@@ -136,12 +136,12 @@ def explain(
 
     ``space`` names all versions with their status, ``plan`` is what runs. Deadlines before ``now`` have happened in
     what is said (T6), also if nobody has let them happen yet. Among the ``calls``, the person's near misses are found:
-    the right event for a hold or the entry, with a wrong filter or identifier. KeyError if there is no such journey.
+    the right event for a hold or the entry, with a wrong filter or identifier. UnknownJourney if there is none.
     """
     versions = sorted((each for each in space.journeys if each.key == journey_key), key=lambda each: each.version)
     if not versions:
         known = sorted({each.key for each in space.journeys})
-        raise KeyError(f"no journey {journey_key!r}; {nearest(journey_key, known)}")
+        raise UnknownJourney(f"no journey {journey_key!r}; {nearest(journey_key, known)}")
     at = max(now, profile.clock, 0)
     seen = profile.clock >= 0
     here = _copy(profile, plan)
