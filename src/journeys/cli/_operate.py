@@ -278,7 +278,8 @@ def run_publish(options: argparse.Namespace) -> int:
                 return 0
             before = _happened(evaluator, journey.key)
             published = evaluator.publish(journey)
-            print(_outcome(published, _happened(evaluator, journey.key) - before))
+            expected = "moved" if type(published.on_previous) is Migrate else ""
+            print(_outcome(published, _happened(evaluator, journey.key) - before, expected))
             if goes_on := _inside_before(evaluator, published):
                 print(f"{goes_on:,} inside earlier versions {'goes' if goes_on == 1 else 'go'} on there")
     except (PublishRefused, InvalidDefinition) as error:
@@ -307,7 +308,8 @@ def run_change(options: argparse.Namespace) -> int:
         with _evaluator(options, attrs.evolve(space, journeys=())) as evaluator:
             before = _happened(evaluator, options.journey)
             changed: Journey = getattr(evaluator, options.command)(options.journey)
-            print(_outcome(changed, _happened(evaluator, options.journey) - before))
+            expected = "ended" if changed.status == "archived" else ""
+            print(_outcome(changed, _happened(evaluator, options.journey) - before, expected))
     except (UnknownJourney, ValueError) as error:
         raise Failure(str(error)) from None
     return 0
@@ -317,12 +319,11 @@ def _happened(evaluator: Evaluator, journey: str) -> Counter[str]:
     return Counter(record["kind"] for record in evaluator.trace(journey=journey))
 
 
-def _outcome(journey: Journey, happened: Counter[str]) -> str:
-    """What a change has come to: ``cart version 2 is live: 3 moved``."""
+def _outcome(journey: Journey, happened: Counter[str], expected: str) -> str:
+    """What a change has come to: ``cart version 2 is live: 3 moved``; what is expected is told also of nobody."""
     told = {"migrated": "moved", "archived": "ended", "entered": "entered"}
     numbers = [f"{happened[kind]:,} {what}" for kind, what in told.items() if happened[kind]]
-    expected = {"archived": "ended"}.get(journey.status) or ("moved" if type(journey.on_previous) is Migrate else "")
-    if not numbers and expected and journey.status != "paused":
+    if not numbers and expected:
         numbers = [f"0 {expected}"]
     return f"{journey.key} version {journey.version} is {journey.status}" + (
         f": {', '.join(numbers)}" if numbers else ""

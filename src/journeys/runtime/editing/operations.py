@@ -152,7 +152,9 @@ class AddBranch(Operation):
 
     step: str
     branch: Branch | ConditionBranch | RandomBranch
-    index: int | None = attrs.field(default=None, kw_only=True)
+    index: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0)), kw_only=True
+    )
     percentages: Mapping[str, int | float] | None = attrs.field(
         default=None, converter=attrs.converters.optional(frozen_map), kw_only=True
     )
