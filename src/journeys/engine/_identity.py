@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from journeys.engine import _leaving
 from journeys.engine._state import (
@@ -22,6 +23,8 @@ from journeys.plan.values import equal
 if TYPE_CHECKING:
     from journeys.engine._advance import Engine
 
+T = TypeVar("T")
+
 
 def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
     """Merges ``other`` into ``profile`` at the engine's present; ``other`` must not be used afterwards."""
@@ -33,16 +36,16 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
     profile.accepted += other.accepted
     profile.seq = max(profile.seq, other.seq)
     if other.shared:
-        profile.shared = (*profile.shared, *(each for each in other.shared if each not in profile.shared))
+        profile.shared = _united(profile.shared, other.shared)
     if other.devices:
-        profile.devices = (*profile.devices, *(each for each in other.devices if each not in profile.devices))
+        profile.devices = _united(profile.devices, other.devices)
     profile.history = sorted([*other.history, *profile.history], key=lambda entry: entry[0])
     _merge_missed(profile, other)
     profile.marks = dict(sorted({**other.marks, **profile.marks}.items(), key=lambda mark: mark[1]))
     for ended, at in other.ends.items():
         profile.own("ends")[ended] = max(at, profile.ends.get(ended, -1))
-    profile.been = (*profile.been, *(mark for mark in other.been if mark not in profile.been))
-    profile.blocked = (*profile.blocked, *(label for label in other.blocked if label not in profile.blocked))
+    profile.been = _united(profile.been, other.been)
+    profile.blocked = _united(profile.blocked, other.blocked)
     for destination, holders in other.lists.items():
         profile.own("lists").setdefault(destination, []).extend(holders)
     for key, output in other.outputs.items():
@@ -51,6 +54,10 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
     _merge_instances(engine, profile, other)
     if other.anonymous_id is not None and (profile.anonymous_id is None or other.seen_at > profile.seen_at):
         profile.anonymous_id, profile.seen_at = other.anonymous_id, other.seen_at
+
+
+def _united(ours: Sequence[T], theirs: Sequence[T]) -> tuple[T, ...]:
+    return (*ours, *(each for each in theirs if each not in ours))
 
 
 def _merge_traits(profile: ProfileState, other: ProfileState) -> None:

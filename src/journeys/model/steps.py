@@ -235,3 +235,7 @@ class SendMessage(Step):
         default="subscribed", validator=attrs.validators.in_(("subscribed", "everyone")), kw_only=True
     )
     next: str | None = attrs.field(default=None, kw_only=True)
+
+
+#: the fields of a step that may name the step after it; a branch names its own
+EXITS = ("next", "if_true", "if_false", "timeout", "everyone_else")

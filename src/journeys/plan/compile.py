@@ -12,6 +12,7 @@ from journeys.model import steps as m
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.plan import plan as p
+from journeys.plan.checks.graph import exits
 from journeys.plan.compiler import Compiler, segments
 from journeys.plan.conditions import ContextReader, TraitReader
 from journeys.plan.limits import limits_of
@@ -161,7 +162,7 @@ class _JourneyCompiler:
         for key, step_plan in plan.steps.items():
             getattr(self, f"_{type(step_plan).__name__}")(step_plan, model.steps[key])
         self._leaving()
-        arrivals = 1 + sum(len(list(_targets(step))) for step in model.steps.values())
+        arrivals = 1 + sum(len(list(exits(step))) for step in model.steps.values())
         plan.may_run_away = arrivals > max_steps
 
     def _to(self, key: str | None) -> p.StepPlan | None:
@@ -290,20 +291,6 @@ class _JourneyCompiler:
         everyone = model.to == "everyone"
         plan.subscription = None if everyone else TraitReader(("subscriptions", model.channel), {})
         plan.next = self._to(model.next)
-
-
-def _targets(step: m.Step) -> Iterable[str | None]:
-    match step:
-        case m.TrueFalseSplit():
-            yield from (step.if_true, step.if_false)
-        case m.DataSplit():
-            yield from (*(each.next for each in step.branches), step.everyone_else)
-        case m.MultiBranchSplit() | m.RandomizedSplit():
-            yield from (each.next for each in step.branches)
-        case m.HoldUntil():
-            yield from (*(each.next for each in step.branches), step.timeout)
-        case _:
-            yield getattr(step, "next", None)
 
 
 def _longest_wait(space: Space) -> int:

@@ -30,7 +30,7 @@ class Reader:
 
     def get(self, profile: Any, context: Context, now: int, first: Sequence[Any]) -> Any:
         """The value, or ABSENT."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def until(self, profile: Any, context: Context, now: int) -> int:
         """When the value may change by time alone."""
@@ -143,7 +143,7 @@ class Condition:
 
     def holds(self, profile: Any, context: Context, now: int) -> bool:
         """Whether it is true now."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def until(self, profile: Any, context: Context, now: int) -> int:
         """The earliest later instant at which the answer may change although no input comes, or NEVER."""
@@ -457,7 +457,7 @@ class Computed:
 
     def value(self, profile: Any, now: int) -> Any:
         """The value, or ABSENT while no event gives one."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def until(self, profile: Any, now: int) -> int:
         """When it may change by time alone."""

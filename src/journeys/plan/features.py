@@ -38,11 +38,11 @@ class Feature:
 
     def add(self, cell: Cell, timestamp: int, properties: Properties, now: int) -> None:
         """Remembers one event that has passed the test."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def merge(self, cell: Cell, other: Cell) -> None:
         """Adds what a merged-in profile remembers; at one timestamp its events come first (P2)."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def size(self, cell: Cell) -> int:
         """How many things the cell holds."""

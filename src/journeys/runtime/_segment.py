@@ -25,7 +25,7 @@ class SegmentCalls(Generic[A]):
 
     def feed(self, call: Mapping[str, Any]) -> A:
         """Applies one call."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def track(
         self,

@@ -11,7 +11,6 @@ from journeys.model.journey import Journey
 
 #: circles that are told at once, and steps of a circle that are named
 _ENOUGH, _NAMED = 20, 12
-_EXITS = ("next", "if_true", "if_false", "timeout", "everyone_else")
 
 
 def exits(step: s.Step) -> Iterator[tuple[str, str]]:
@@ -19,7 +18,7 @@ def exits(step: s.Step) -> Iterator[tuple[str, str]]:
     for index, branch in enumerate(getattr(step, "branches", ())):
         if branch.next is not None and not getattr(branch, "restart", False):
             yield f".branches[{index}].next", branch.next
-    for name in _EXITS:
+    for name in s.EXITS:
         if (target := getattr(step, name, None)) is not None:
             yield f".{name}", target
 

@@ -12,6 +12,7 @@ from journeys._time import Duration
 from journeys.model.conditions import Condition
 from journeys.model.entries import ConditionEntry, EventEntry, ExitRule, ExitSend, Goal
 from journeys.model.steps import (
+    EXITS,
     Activation,
     Branch,
     ConditionBranch,
@@ -27,7 +28,6 @@ from journeys.runtime.analysis.diff_conditions import compare_conditions, compar
 from journeys.runtime.analysis.diff_findings import Findings, Place, as_document, in_words, instead, same_json
 
 #: fields that say where a token goes
-TARGETS = frozenset(("next", "if_true", "if_false", "everyone_else", "timeout"))
 #: fields whose order says nothing; the ``context`` of an instant is an event and its property, in this order
 SETS = frozenset(("traits", "context", "weekdays", "rules", "destinations"))
 #: what a field is about, where it is not what the thing around it is about
@@ -73,7 +73,7 @@ class Fields:
         """One field of them."""
         called = name.replace("_", " ")
         some = new if new is not None else old
-        if name in TARGETS or name == "start":
+        if name in EXITS or name == "start":
             if self.renames.get(old, old) != new:
                 self.findings.add("changed", place, old, new, f"{called} leads to {_end(new)} instead of {_end(old)}")
         elif name == "destination_key":
@@ -173,7 +173,7 @@ def content_of(step: Step) -> str:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name in TARGETS or name == "destination_key":
+    if name in EXITS or name == "destination_key":
         return None
     if isinstance(value, Condition):
         return meaning(value)
@@ -191,7 +191,7 @@ def _plain(name: str, value: Any) -> Any:
 def _area(name: str, things: tuple[Any, Any], place: Place) -> str:
     if name == "name" and any(map(_sends_its_name, things)):
         return "payload"
-    if name in TARGETS or name == "start":
+    if name in EXITS or name == "start":
         return "flow"
     if place.area == "steps" and isinstance(getattr(things[1], name), Condition):
         return "conditions"

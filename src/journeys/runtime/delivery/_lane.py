@@ -73,24 +73,14 @@ class Lane:
 
     def is_free(self, now: int) -> bool:
         """Whether it may claim, and so much that it can claim together with others."""
-        return (
-            self.tokens is None
-            and not self.is_list
-            and not self.queue
-            and self.dry_until <= now
-            and self.under_way < self.policy.concurrency
-            and self.circuit.allowance(now) >= UNLIMITED
-        )
+        return self._is_open(now) and self.dry_until <= now and self.under_way < self.policy.concurrency
 
     def takes_at_once(self, now: int) -> bool:
         """Whether deliveries need not wait in the outbox: nothing is held back, limited or under way."""
-        return (
-            self.tokens is None
-            and not self.is_list
-            and not self.queue
-            and not self.under_way
-            and self.circuit.allowance(now) >= UNLIMITED
-        )
+        return self._is_open(now) and not self.under_way
+
+    def _is_open(self, now: int) -> bool:
+        return self.tokens is None and not self.is_list and not self.queue and self.circuit.allowance(now) >= UNLIMITED
 
     def has_taken(self) -> None:
         """The destination took one that had not been in the outbox."""

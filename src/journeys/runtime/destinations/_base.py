@@ -123,7 +123,7 @@ class Adapter:
 
     def request(self, delivery: Delivery) -> Request:
         """What is sent for a delivery."""
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def requests(self, deliveries: Sequence[Delivery]) -> Iterable[Request]:
         """What is sent for deliveries that come together."""

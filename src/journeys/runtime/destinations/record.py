@@ -20,7 +20,7 @@ class Local:
     """What all destinations of this process have in common."""
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # the base: each kind has its own
 
     def deliver(self, delivery: Delivery) -> None:
         """Hands over one delivery."""

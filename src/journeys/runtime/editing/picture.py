@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from journeys.model.journey import Journey
+from journeys.model.steps import EXITS
 from journeys.runtime.editing.operations import Way
-from journeys.runtime.editing.ways import EXITS
 from journeys.runtime.render import Box, Graph, Layout, Node, Route, graph_of, layout
 from journeys.runtime.render.graph import ENTRY
 

@@ -148,7 +148,7 @@ def _steps(step: s.Step, path: str) -> Iterator[Reference]:
         if branch.next is not None:
             at = member(element(member(path, "branches"), index), "next")
             yield Reference(kind="step", name=branch.next, path=at, place="branch")
-    for name in ("next", "if_true", "if_false", "timeout", "everyone_else"):
+    for name in s.EXITS:
         if (target := getattr(step, name, None)) is not None:
             yield Reference(kind="step", name=target, path=member(path, name), place=name)
 

@@ -13,7 +13,6 @@ from journeys.model.journey import Journey
 from journeys.runtime.editing.operations import Way
 
 #: fields of steps that lead on, besides branches
-EXITS = ("next", "if_true", "if_false", "timeout", "everyone_else")
 
 S = TypeVar("S", bound=s.Step)
 
@@ -39,7 +38,7 @@ def ways_of(step: s.Step) -> Iterator[tuple[Way, str | None]]:
     for branch in getattr(step, "branches", ()):
         if not getattr(branch, "restart", False):
             yield Way(branch=branch.name), branch.next
-    for name in EXITS:
+    for name in s.EXITS:
         if hasattr(step, name):
             yield Way(exit=name), getattr(step, name)
 
