@@ -1,21 +1,25 @@
 """A profile's state as bytes and back: serialising at any point changes nothing (the base of I4).
 
 The form is compact JSON with one-letter names and without defaults. ``VERSION`` grows when an older package could no
-longer read it; state newer than this package is left alone (``NewerState``).
+longer read it; state newer than this package is left alone (``NewerState``), older state is read for ever.
 """
 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
+from json.encoder import encode_basestring as quote
+from operator import attrgetter
 from typing import Any
 
 from journeys.engine._json import encode
 from journeys.engine._publishing import rebind
-from journeys.engine._state import EntryState, Instance, ProfileState, Wait
+from journeys.engine._state import LIVE, EntryState, Instance, ProfileState, Wait
 from journeys.errors import NewerState
 from journeys.plan.plan import JourneyPlan, Plan
+from journeys.plan.values import NEVER
 
-VERSION = 1
+VERSION = 2
 
 #: plain fields that are seldom there: name in the bytes, attribute, value that is left out
 _FIELDS: tuple[tuple[str, str, Any], ...] = (
@@ -31,6 +35,9 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("M", "missed", {}),
     ("S", "shared", ()),
     ("D", "devices", ()),
+    ("L", "linked", ()),
+    ("f", "foreign", []),
+    ("B", "blocked", ()),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -38,35 +45,45 @@ _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 def encode_state(profile: ProfileState) -> bytes:
     """The state as bytes."""
-    document: dict[str, Any] = {"v": VERSION, "k": profile.key, "@": profile.clock}
+    text = f'{{"v":{VERSION},"k":{quote(profile.key)},"@":{profile.clock}'
     if profile.accepted:
-        document["n"] = profile.accepted
+        text += f',"n":{profile.accepted}'
     if profile.seq:
-        document["s"] = profile.seq
+        text += f',"s":{profile.seq}'
     if profile.order:
-        document["o"] = profile.order
+        text += f',"o":{profile.order}'
     if profile.marks:
-        document["m"] = profile.marks
+        text += ',"m":{' + ",".join([f"{quote(name)}:{at}" for name, at in profile.marks.items()]) + "}"
+    if profile.instances:
+        text += ',"i":[' + ",".join([_encode_instance(profile, each) for each in profile.instances]) + "]"
+    if profile.__dict__:
+        text += _encode_rare(profile)
+    return (text + "}").encode("utf-8", "surrogatepass")
+
+
+def _encode_rare(profile: ProfileState) -> str:
+    """What most profiles do not have; all have been in a journey who ever were in one."""
+    text = ""
     rare = profile.__dict__
-    for name, attribute, default in _FIELDS if rare else ():
+    if profile.been:
+        text = f',"b":{_encode_been(profile.been)}'
+        if len(rare) == 1:
+            return text
+    document: dict[str, Any] = {}
+    for name, attribute, default in _FIELDS:
         value = rare.get(attribute, default)
         if value != default and (value or default):
             document[name] = value
-    if profile.linked:
-        document["L"] = profile.linked
-    if profile.foreign:
-        document["f"] = profile.foreign
-    if profile.instances:
-        document["i"] = [_encode_instance(instance) for instance in profile.instances]
     if profile.ends:
         document["e"] = [[*key, at] for key, at in profile.ends.items()]
-    if profile.been:
-        document["b"] = profile.been
     if profile.entries:
         document["E"] = {label: [state.status, state.at] for label, state in profile.entries.items()}
-    if profile.blocked:
-        document["B"] = profile.blocked
-    return encode(document).encode("utf-8", "surrogatepass")
+    return text + "," + encode(document)[1:-1] if document else text
+
+
+@lru_cache(1024)
+def _encode_been(been: tuple[tuple[str, int], ...]) -> str:
+    return encode(been)
 
 
 def decode_state(data: bytes, plan: Plan) -> ProfileState:
@@ -86,17 +103,17 @@ def decode_state(data: bytes, plan: Plan) -> ProfileState:
     for name in document:
         if name in _ATTRIBUTES:
             setattr(profile, _ATTRIBUTES[name], document[name])
-    if "L" in document:
-        profile.linked = tuple(document["L"])
+    for attribute in ("linked", "blocked"):
+        if attribute in profile.__dict__:
+            setattr(profile, attribute, tuple(getattr(profile, attribute)))
     if "e" in document:
         profile.ends = {(journey, identifier): at for journey, identifier, at in document["e"]}
     if "b" in document:
         profile.been = tuple((journey, version) for journey, version in document["b"])
     if "E" in document:
         profile.entries = {label: EntryState(*state) for label, state in document["E"].items()}
-    if "B" in document:
-        profile.blocked = tuple(document["B"])
-    _adopt(profile, [*document.get("f", ()), *document.get("i", ())], plan)
+    raws = [*document.get("f", ()), *document.get("i", ())]
+    _adopt(profile, raws if document["v"] == VERSION else [_from_version_1(raw) for raw in raws], plan)
     profile.settle_due()
     return profile
 
@@ -106,68 +123,103 @@ def _adopt(profile: ProfileState, raws: list[Any], plan: Plan) -> None:
     foreign = []
     for raw in raws:
         journey = plan.journeys.get((raw[0], raw[1]))
-        if journey is None or not _fits(raw, journey):
-            foreign.append(raw)
+        if journey is None or not all(wait[0] in journey.steps for wait in raw[9]):
+            foreign.append([*raw[:10], {"w": profile.id, **(raw[10] if len(raw) > 10 else {})}])  # a link may rename it
         else:
-            profile.instances.append(_decode_instance(raw, journey))
+            profile.instances.append(_decode_instance(profile, raw, journey))
     if profile.foreign or foreign:
         profile.foreign = foreign
-    profile.rearrange(sorted(profile.instances, key=lambda instance: instance.order))
+    profile.rearrange(sorted(profile.instances, key=_order))
 
 
-def _encode_instance(instance: Instance) -> list[Any]:
-    raw = [
-        instance.plan.key,
-        instance.plan.version,
-        instance.owner,
-        instance.cause,
-        instance.identifier,
-        instance.entered_at,
-        instance.order,
-        instance.status,
-        int(instance.goal_open),
-        instance.exit_at,
-        instance.expires_at,
-        [key for key, step in instance.plan.steps.items() if instance.visited & step.bit],
-        instance.context,
-        list(instance.lists),
-        [[wait.step.key, wait.due, wait.branch, wait.count, int(wait.removal)] for wait in instance.waits],
-        instance.origin,
-    ]
+_order = attrgetter("order")
+
+
+def _encode_instance(profile: ProfileState, instance: Instance) -> str:
+    """A list: journey, version, cause, identifier, entry, order, expiry, steps, context, waits, and what is rare."""
+    plan, cause, identifier = instance.plan, instance.cause, instance.identifier
+    cause_text = quote(cause) if type(cause) is str else cause
+    identifier_text = quote(identifier) if type(identifier) is str else encode(identifier)
+    text = (
+        f"[{quote(plan.key)},{plan.version},{cause_text},{identifier_text},{instance.entered_at},{instance.order},"
+        f"{instance.expires_at},{_encode_steps(plan, instance.visited)},{encode(instance.context)},["
+        + ",".join([_encode_wait(wait) for wait in instance.waits])
+    )
+    rare = _rare_of(profile, instance)
+    return f"{text}],{encode(rare)}]" if rare else text + "]]"
+
+
+@lru_cache(1024)
+def _encode_steps(plan: JourneyPlan, visited: int) -> str:
+    return encode([key for key, step in plan.steps.items() if visited & step.bit])
+
+
+def _encode_wait(wait: Wait) -> str:
+    if wait.branch < 0 and not wait.count and not wait.removal:
+        return f"[{quote(wait.step.key)},{wait.due}]"
+    return f"[{quote(wait.step.key)},{wait.due},{wait.branch},{wait.count},{wait.removal:d}]"
+
+
+def _rare_of(profile: ProfileState, instance: Instance) -> dict[str, Any]:
+    rare: dict[str, Any] = {}
+    if instance.owner != profile.id:  # it was another's before a link (P2)
+        rare["w"] = instance.owner
+    if instance.origin != instance.plan.version:
+        rare["o"] = instance.origin
+    if instance.status != LIVE:
+        rare["s"] = instance.status
+    if instance.goal_open:
+        rare["g"] = 1
+    if instance.exit_at != NEVER:
+        rare["x"] = instance.exit_at
+    if instance.lists:
+        rare["l"] = instance.lists
     if instance.noted is not None:
-        raw.append(instance.noted)
-    return raw
+        rare["n"] = instance.noted
+    return rare
 
 
-def _fits(raw: list[Any], journey: JourneyPlan) -> bool:
-    """Whether every step that the instance waits at is there."""
-    return all(wait[0] in journey.steps for wait in raw[14])
-
-
-def _decode_instance(raw: list[Any], journey: JourneyPlan) -> Instance:
-    instance = Instance(journey, raw[2], raw[3], raw[4], raw[5], raw[6])
-    instance.status = raw[7]
-    if instance.goal_open != bool(raw[8]):
-        instance.goal_open = bool(raw[8])
-    if instance.exit_at != raw[9]:
-        instance.exit_at = raw[9]
-    instance.expires_at = raw[10]
-    for key in raw[11]:
+def _decode_instance(profile: ProfileState, raw: list[Any], journey: JourneyPlan) -> Instance:
+    _, _, cause, identifier, entered_at, order, expires_at, visited, context, waits, *more = raw
+    rare = more[0] if more else {}
+    instance = Instance(journey, rare.get("w", profile.id), cause, identifier, entered_at, order)
+    instance.expires_at = expires_at
+    for key in visited:
         if key in journey.steps:
             instance.visited |= journey.steps[key].bit
-    instance.context = raw[12]
-    if raw[13]:
-        instance.lists = tuple(raw[13])
-    instance.waits = [
-        Wait(journey.steps[key], due, branch, removal=bool(removal), count=count)
-        for key, due, branch, count, removal in raw[14]
-    ]
-    if instance.origin != raw[15]:
-        instance.origin = raw[15]
-    if len(raw) > 16:
-        instance.noted = raw[16]
+    instance.context = context
+    instance.waits = [_decode_wait(journey, *wait) for wait in waits]
+    if instance.goal_open != ("g" in rare):
+        instance.goal_open = "g" in rare
+    if instance.exit_at != NEVER:
+        instance.exit_at = NEVER
+    for name, value in rare.items():
+        if name in _RARE:
+            setattr(instance, _RARE[name], value)
+    if instance.lists:
+        instance.lists = tuple(instance.lists)
     instance.settle_due()
     return instance
+
+
+#: name in the bytes, attribute
+_RARE = {"o": "origin", "s": "status", "x": "exit_at", "l": "lists", "n": "noted"}
+
+
+def _decode_wait(journey: JourneyPlan, key: str, due: int, branch: int = -1, count: int = 0, removal: int = 0) -> Wait:
+    return Wait(journey.steps[key], due, branch, removal=bool(removal), count=count)
+
+
+def _from_version_1(raw: list[Any]) -> list[Any]:
+    """An instance as version 1 wrote it, in the form of today."""
+    key, version, owner, cause, identifier, entered_at, order, status, goal_open, exit_at, expires_at = raw[:11]
+    visited, context, lists, waits, origin, *noted = raw[11:]
+    rare = {"w": owner, "o": origin, "s": status, "x": exit_at, "l": lists}
+    if goal_open:
+        rare["g"] = 1
+    if noted:
+        rare["n"] = noted[0]
+    return [key, version, cause, identifier, entered_at, order, expires_at, visited, context, waits, rare]
 
 
 def bind(profile: ProfileState, plan: Plan) -> None:
@@ -177,7 +229,7 @@ def bind(profile: ProfileState, plan: Plan) -> None:
     for instance in instances:
         journey = plan.journeys.get((instance.plan.key, instance.plan.version))
         if journey is None:
-            raws.append(_encode_instance(instance))
+            raws.append(json.loads(_encode_instance(profile, instance)))
         else:
             rebind(instance, journey)
             profile.instances.append(instance)

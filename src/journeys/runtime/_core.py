@@ -29,6 +29,7 @@ from journeys.plan.values import NEVER
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
 from journeys.runtime._calls import Answer, replay_timestamp
 from journeys.runtime._processor import Processor
+from journeys.runtime._recent import LARGEST, RecentStates
 from journeys.runtime.tallies import Kept, Tallied, Tallies
 
 #: a request to the store: method, arguments, keyword arguments
@@ -69,6 +70,7 @@ class Core:
         #: whether the store may hold ids that are erased
         self._knows_erased = True
         self.tombstones = Tombstones()
+        self._recent = RecentStates()
         self._counting = Tallies(self._definition)
         #: in memory: the figures, and how many of the records are counted in them
         self._tallies: Counter[Tallied] = Counter()
@@ -204,14 +206,12 @@ class Core:
         for id_key, stored in loaded.profiles.items():
             if stored.key not in processor.states:
                 try:
-                    profile = decode_state(stored.state, self.plan)
+                    processor.states[stored.key] = self._recent.take(stored, self.plan)
                 except NewerState:
                     self.newer.add(stored.key)
                     if not passes_newer:
                         raise
                     continue
-                profile.version = stored.version
-                processor.states[stored.key] = profile
             if id_key != stored.key:
                 processor.links[id_key] = stored.key
         for entry in entries:
@@ -266,6 +266,19 @@ class Core:
         )
         yield ("commit", (change,), {})
         effects.take()
+        self._keep_recent(change.states)
+
+    def _keep_recent(self, committed: Iterable[StateChange]) -> None:
+        processor = self.processor
+        if self._knows_erased:  # nothing stays in memory of someone whom another worker may erase (V6)
+            self._recent.clear()
+            return
+        for profile in processor.touched or ():
+            profile.version += 1
+        large = {each.key for each in committed if each.state is not None and len(each.state) > LARGEST}
+        for profile in processor.states.values():
+            if profile.key not in large:
+                self._recent.keep(profile)
 
     def _as_waiting(self, timestamp: int, message_id: str, arrival: int, call: Mapping[str, Any]) -> Waiting:
         id_key = f"u:{call['userId']}" if call.get("userId") is not None else f"a:{call.get('anonymousId')}"
@@ -415,6 +428,7 @@ class Core:
             self.count()  # a version that is over is not in the new plan, and its records are counted by its definition
         self.plan = plan
         self.processor.use(plan)
+        self._recent.clear()
         if self.exclusive:
             for profile in self.processor.states.values():
                 bind(profile, plan)
