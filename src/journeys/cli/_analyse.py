@@ -134,9 +134,9 @@ def run_figures(options: argparse.Namespace) -> int:
     start, end = instant(options.start, "--from"), instant(options.end, "--to")
     if options.store is not None:
         with closing(opened_store(options.store)) as store:
-            rows = () if options.people or not by_days(start, end) else store.tallies()
-            if rows and is_whole(rows):
-                figures = Figures.kept(space, rows, start=start, end=end)
+            rows = store.tallies() if by_days(start, end) else ()
+            if rows and is_whole(rows, people=options.people):
+                figures = Figures.kept(space, rows, start=start, end=end, people=options.people)
             else:
                 records = map(json.loads, store.trace())
                 figures = Figures.of(space, records, start=start, end=end, people=options.people)

@@ -31,6 +31,7 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("M", "missed", {}),
     ("S", "shared", ()),
     ("D", "devices", ()),
+    ("p", "counted", {}),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]

@@ -21,8 +21,9 @@ from journeys.runtime._drive import drive
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores import AsyncPostgresStore, MemoryStore, PostgresStore, SQLiteStore
-from journeys.runtime.tallies import DAY, is_whole
+from journeys.runtime.tallies import is_whole
 from tests.reference.compare import case
+from tests.runtime.counted import assert_kept_is_counted, told
 from tests.support import Json, at, branch, delay, hold, journey, on, random_split, send, space, track, trait
 
 START = "2026-01-01T00:00:00Z"
@@ -53,15 +54,12 @@ def store(
         each.close()
 
 
-def told(figures: Figures) -> str:
-    """All figures, in one order: those of a trace come in the order of time."""
-    return json.dumps(figures.as_dict(), sort_keys=True)
-
-
 def assert_kept(evaluator: Evaluator, **range_: Any) -> None:
     records = list(evaluator.trace())
-    assert is_whole(evaluator._drive(evaluator._core.tallies()))
-    assert told(evaluator.journey_figures(**range_)) == told(Figures.of(evaluator.journeys, records, **range_))
+    assert_kept_is_counted(evaluator.journeys, evaluator._drive(evaluator._core.tallies()), records)
+    for people in (False, True):
+        counted = Figures.of(evaluator.journeys, records, people=people, **range_)
+        assert told(evaluator.journey_figures(people=people, **range_), people=people) == told(counted, people=people)
 
 
 def fed(definition: Any, calls: list[Json], group: int, store: Any) -> Simulation:
@@ -81,13 +79,7 @@ def test_they_are_those_of_the_trace_over_generated_spaces(store: Callable[[int]
         simulation = fed(definition, one.calls[25:], 1 + seed % 5, opened)  # begun anew: all is in the store
         simulation.finish()
         records = [json.loads(line) for line in simulation.trace()]
-        rows = drive(simulation.core.tallies(), opened)
-        assert told(Figures.kept(definition, rows)) == told(Figures.of(definition, records))
-        days = sorted({day for _, _, day, _, _ in rows})
-        for start, end in itertools.product((None, *days[1:3]), (None, *days[-2:])):
-            range_ = {"start": start and start * DAY, "end": end and end * DAY}
-            kept = Figures.kept(definition, rows, **range_)
-            assert told(kept) == told(Figures.of(definition, records, **range_)), (seed, range_)
+        assert_kept_is_counted(definition, drive(simulation.core.tallies(), opened), records, seed)
 
 
 @pytest.mark.parametrize("name", ["onboarding", "low-recency-winback", "paid-subscription-acquisition"])
@@ -99,9 +91,9 @@ def test_they_are_those_of_the_trace_in_the_examples(store: Callable[[], Store],
     simulation.finish()
     key = definition.journeys[0].key
     assert drive(simulation.core.tallies("another"), opened) == []
-    kept = Figures.kept(definition, drive(simulation.core.tallies(key), opened))
-    assert told(kept) == told(Figures.of(definition, map(json.loads, simulation.trace())))
-    assert kept.journey(key).entered > 0
+    rows = drive(simulation.core.tallies(key), opened)
+    assert_kept_is_counted(definition, rows, [json.loads(line) for line in simulation.trace()])
+    assert Figures.kept(definition, rows).journey(key).entered > 0
 
 
 SPLIT = journey(
@@ -178,7 +170,7 @@ def test_conversions_count_where_the_branch_and_the_goal_are_in_the_range(store:
     for start, end in itertools.combinations(range(6), 2):
         range_ = {"start": START[:8] + f"{start + 1:02}T00:00:00Z", "end": START[:8] + f"{end + 1:02}T00:00:00Z"}
         assert_kept(evaluator, **range_)
-    assert_kept(evaluator, start="2026-01-02T12:00:00Z")  # within a day, and by profile: of the trace
+    assert_kept(evaluator, start="2026-01-02T12:00:00Z")  # within a day: of the trace
     by_profile = evaluator.journey_figures(people=True)
     assert by_profile.journey("j", people=True).entered == 40
     with pytest.raises(ValueError, match="kept by days"):
@@ -261,7 +253,9 @@ async def test_async(kind: str, tmp_path: Path, request: pytest.FixtureRequest, 
         figures = await evaluator.journey_figures()
         assert told(figures) == told(Figures.of(definition, records))
         assert figures.journey("j").entered == 30
-        assert told(await evaluator.journey_figures(people=True)) == told(figures)
+        by_person = await evaluator.journey_figures(people=True)
+        counted = Figures.of(definition, records, people=True)
+        assert told(by_person, people=True) == told(counted, people=True)
 
 
 def test_workers_count_together(store: Callable[[], Store]) -> None:
