@@ -22,9 +22,10 @@ from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores import AsyncPostgresStore, MemoryStore, PostgresStore, SQLiteStore
 from journeys.runtime.tallies import is_whole
+from journeys.runtime.unique import TOGETHER
 from tests.reference.compare import case
 from tests.runtime.counted import assert_kept_is_counted, told
-from tests.support import Json, at, branch, delay, hold, journey, on, random_split, send, space, track, trait
+from tests.support import Json, at, branch, delay, did, hold, journey, on, random_split, send, space, track, trait
 
 START = "2026-01-01T00:00:00Z"
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -123,22 +124,31 @@ def test_they_outlive_the_trace_and_erasure_names_nobody(store: Callable[[], Sto
     for number in range(3):
         evaluator.track(f"u{number}", "Order", {"id": "c"})
     assert_kept(evaluator)
-    before = evaluator.journey_figures()
+    people(evaluator, range(3))
+    before = evaluator.journey_figures(people=True)
     opened.prune(trace_before=1 << 60)
     assert next(evaluator.trace(), None) is None
-    assert told(evaluator.journey_figures()) == told(before)
+    after = evaluator.journey_figures(people=True)
+    assert told(after) == told(before)
+    assert told(after, people=True) == told(before, people=True)
+    for number in range(3):
+        evaluator.track(f"u{number}", "Gone", {"id": "c"})
     for user in ("u0", "u8", "u9"):  # one has completed, two wait
         evaluator.erase(user)
         assert evaluator.erase(user) == (user,)  # nothing is taken off twice
-    after = evaluator.journey_figures().journey("j")
-    assert (after.entered, after.in_progress, after.completed) == (10, 5, 3)
-    assert next(each for each in after.steps if each.step == "wait").waiting == 5
+    for by_person, entered in ((False, 13), (True, 10)):
+        after = evaluator.journey_figures(people=by_person).journey("j", people=by_person)
+        assert (after.entered, after.in_progress, after.completed, after.exited) == (entered, 5, 3, 3)
+        assert next(each for each in after.steps if each.step == "wait").waiting == 5
     assert not any("u8" in text or "u0" in text for *_, text, _ in opened.tallies())
     evaluator.settle()
     done = evaluator.journey_figures().journey("j")
     assert (done.in_progress, done.completed, done.goals) == (0, 8, 3)
     a, b = done.splits[0].branches
-    assert (a.entered + b.entered, (a.conversions or 0) + (b.conversions or 0)) == (10, 3)
+    assert (a.entered + b.entered, (a.conversions or 0) + (b.conversions or 0)) == (13, 3)
+    evaluator.lift("u9")
+    people(evaluator, range(9, 10))  # nothing of her is left: she is somebody new
+    assert evaluator.journey_figures(people=True).journey("j", people=True).entered == 11
 
 
 def test_in_memory_they_are_counted_when_somebody_asks() -> None:
@@ -203,6 +213,10 @@ def test_versions(store: Callable[[], Store], how: Any) -> None:
     assert_kept(evaluator)
     evaluator.settle("2026-06-01T00:00:00Z")
     assert_kept(evaluator)
+    people(evaluator, range(2, 20))  # some were in both versions, at another time
+    evaluator.settle("2026-07-01T00:00:00Z")
+    assert_kept(evaluator)
+    assert any(version == TOGETHER for _, version, *_ in evaluator._drive(evaluator._core.tallies("j")))
     for key, version in itertools.product(("j", "v1"), (1, 2, None)):
         figures = evaluator.journey_figures().journey(key, version)
         assert figures.in_progress == 0
@@ -236,6 +250,131 @@ def test_a_store_of_an_older_version_reads_the_trace(tmp_path: Path) -> None:
             connection.execute("INSERT INTO tallies VALUES ('', 0, 0, '', 1)")
         assert evaluator.journey_figures().journey("j").entered == 5
         assert not is_whole(store.tallies(journey="j"))
+
+
+def test_people_are_counted_from_the_trace_where_an_older_version_has_not_counted_them(tmp_path: Path) -> None:
+    """The other figures are all there; profiles of that version are read, and what is taken back of them is not lost."""
+    store = SQLiteStore(tmp_path / "journeys.db")
+    with Evaluator(
+        load_space(space(SPLIT)), destinations={"email": Record()}, store=store, clock=ManualClock(START)
+    ) as evaluator:
+        people(evaluator, range(5))
+        with closing(store._connect()) as connection:
+            connection.execute("DELETE FROM tallies WHERE figure LIKE '%people:%'")
+            connection.execute("INSERT INTO tallies VALUES ('', 0, 0, 'people', 1)")
+            states = [json.loads(state) for (state,) in connection.execute("SELECT state FROM ids")]
+            for state in states:
+                assert state.pop("p")
+            rows = [(json.dumps(state).encode(), state["k"]) for state in states]
+            connection.executemany("UPDATE ids SET state = ? WHERE key = ?", rows)
+        evaluator.track("u1", "Order", {"id": "c"})
+        people(evaluator, range(1, 8))
+        rows = store.tallies(journey="j")
+        assert is_whole(rows) and not is_whole(rows, people=True)
+        figures = evaluator.journey_figures(people=True)
+        assert (figures.journey("j").entered, figures.journey("j", people=True).entered) == (8 + 1, 8)
+        assert told(figures, people=True) == told(
+            Figures.of(evaluator.journeys, evaluator.trace(), people=True), people=True
+        )
+        assert told(evaluator.journey_figures()) == told(figures)
+
+
+class Unread(Exception):
+    """Somebody reads a trace."""
+
+
+def unread(*_: Any, **__: Any) -> Any:
+    raise Unread
+
+
+def test_no_trace_is_read(store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = store()
+    evaluator = Evaluator(
+        load_space(space(SPLIT)), destinations={"email": Record()}, store=opened, clock=ManualClock(START)
+    )
+    people(evaluator, range(10))
+    evaluator.advance(days=4)
+    people(evaluator, range(15))
+    monkeypatch.setattr(type(opened), "trace", unread)
+    assert evaluator.journey_figures().journey("j").entered == 25
+    for range_, number in (({}, 15), ({"end": "2026-01-02T00:00:00Z"}, 10), ({"start": "2026-01-02T00:00:00Z"}, 15)):
+        assert evaluator.journey_figures(people=True, **range_).journey("j", people=True).entered == number
+    with pytest.raises(Unread):
+        evaluator.journey_figures(people=True, end="2026-01-02T12:00:00Z")
+
+
+def test_no_trace_is_read_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator = Evaluator(load_space(space(SPLIT)), destinations={"email": Record()}, clock=ManualClock(START))
+    people(evaluator, range(10))
+    evaluator.advance(days=4)
+    people(evaluator, range(15))
+    assert_kept(evaluator)
+    monkeypatch.setattr(Evaluator, "trace", unread)
+    assert evaluator.journey_figures(people=True).journey("j", people=True).entered == 15
+
+
+def test_without_a_trace_nothing_is_kept_of_people(store: Callable[[], Store]) -> None:
+    opened = store()
+    evaluator = Evaluator(
+        load_space(space(SPLIT)), destinations={"email": Record()}, store=opened, clock=ManualClock(START), trace=False
+    )
+    people(evaluator, range(3))
+    assert list(opened.tallies()) == []
+    states = [stored.state for stored in opened.load(["u:u0", "u:u1"]).profiles.values()]
+    assert len(states) == 2 and all("p" not in json.loads(state) for state in states)
+
+
+WHO = ({"anonymousId": "a"}, {"userId": "u"}, {"userId": "v"}, {"anonymousId": "b"}, {"anonymousId": "v"})
+
+
+def enters(day: int, who: Json, number: int = 0) -> Json:
+    when = {"timestamp": at(f"P{day}DT{number}H"), "messageId": f"m{day}-{number}"}
+    return {"type": "track", "event": "Cart", "properties": {"id": f"c{day}"}, **when, **who}
+
+
+def test_who_is_linked_counts_as_in_a_trace(store: Callable[[int], Store]) -> None:
+    """By the id under which she entered; of two profiles that are shown under one id each counts."""
+    calls = [enters(0, who, number) for number, who in enumerate(WHO)]
+    for day, link in enumerate(({"anonymousId": "a", "userId": "w"}, {"anonymousId": "b", "userId": "u"}), 1):
+        calls += [enters(day, link), *(enters(day, who, number) for number, who in enumerate(WHO[:4], 1))]
+    definition = load_space(space(SPLIT))
+    for group in (1, 4, 100):
+        simulation = fed(definition, calls, group, opened := store(group))
+        simulation.finish()
+        records = [json.loads(line) for line in simulation.trace()]
+        others = [each for each in records if each["profile"] != "v"]
+        kept, counted = drive(simulation.core.tallies(), opened), Figures.of(definition, others, people=True)
+        entered = Figures.kept(definition, kept, people=True).journey("j", people=True).entered
+        assert entered == counted.journey("j", people=True).entered + 2 == 4 + 2  # a and w, u, b; and both who are v
+
+
+def test_who_is_merged_with_herself_counts_the_same_in_batches_of_any_size(store: Callable[[int], Store]) -> None:
+    """An anonymous id may be the text of a user id."""
+    x, anonymous = {"userId": "x"}, {"anonymousId": "x"}
+    calls = [enters(0, x), enters(0, anonymous, 1), enters(1, x), enters(1, anonymous, 1)]
+    calls += [enters(2, {**x, **anonymous}), enters(3, anonymous), enters(4, x)]
+    definition = load_space(space(SPLIT))
+    kept = []
+    for group in (1, 2, 3, 100):
+        simulation = fed(definition, calls, group, opened := store(group))
+        simulation.finish()
+        kept.append([row for row in drive(simulation.core.tallies(), opened) if row[-1]])
+    assert kept == kept[:1] * 4
+    by_day = Figures.kept(definition, kept[0], people=True, end=at("P2D"))
+    assert by_day.journey("j", people=True).entered == 2
+
+
+def test_what_a_backfill_causes_is_counted(store: Callable[[], Store]) -> None:
+    often = did("Order", count={"at_least": 2})
+    entry = {"type": "condition_entry", "condition": often, "historical": True}
+    won = journey({"a": delay("P1D", "b"), "b": send()}, key="won", entry=entry)
+    evaluator = Evaluator(
+        load_space(space(won)), destinations={"email": Record()}, store=store(), clock=ManualClock(START)
+    )
+    evaluator.backfill([track("Order", f"-P{number}D", f"u{number % 4}") for number in range(1, 8)])
+    evaluator.advance(days=3)
+    assert_kept(evaluator)
+    assert evaluator.journey_figures(people=True).journey("won", people=True).entered == 3
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
