@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -14,10 +15,11 @@ from journeys.errors import nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.model.steps import RandomizedSplit
+from journeys.ports import Store
 from journeys.runtime.analysis.figures_rates import BranchFigures, branch_figures
 from journeys.runtime.ledger import ELSEWHERE, ENTRY, STOCKS, WATCHED, Ledger
 from journeys.runtime.render import Counts, Graph, graph_of, kind_of
-from journeys.runtime.tallies import DAY, Kept, by_days, read_figure
+from journeys.runtime.tallies import DAY, Kept, by_days, is_whole, read_figure
 from journeys.runtime.unique import PEOPLE
 
 #: how a journey is left other than by completing it
@@ -201,6 +203,24 @@ class Figures:
             elif people:
                 figures._note_unique((key, version), name.removeprefix(PEOPLE), part, number, since)
         return figures
+
+    @classmethod
+    def of_store(
+        cls,
+        space: Space | Journey | Iterable[Journey],
+        store: Store,
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+        people: bool = False,
+    ) -> Self:
+        """From what a store keeps, or from its trace where that is not all: within a day, or of an older version."""
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        if by_days(first, last):
+            rows = store.tallies()
+            if is_whole(rows, people=people):
+                return cls.kept(space, rows, start=first, end=last, people=people)
+        return cls.of(space, map(json.loads, store.trace()), start=first, end=last, people=people)
 
     def _is_in_range(self, at: int) -> bool:
         return self.start is None or at >= self.start
