@@ -164,8 +164,9 @@ def test_in_memory_they_are_counted_when_somebody_asks() -> None:
     evaluator.advance(days=4)
     evaluator.prune()
     assert next(evaluator.trace())["at"] > "2026-01-03"
-    figures = evaluator.journey_figures().journey("j")
-    assert (figures.entered, figures.in_progress, figures.completed) == (21, 0, 20)
+    for by_person, numbers in ((False, (21, 0, 20)), (True, (20, 0, 19))):
+        figures = evaluator.journey_figures(people=by_person).journey("j", people=by_person)
+        assert (figures.entered, figures.in_progress, figures.completed) == numbers
 
 
 def test_conversions_count_where_the_branch_and_the_goal_are_in_the_range(store: Callable[[], Store]) -> None:
