@@ -242,8 +242,8 @@ class ChangeSet:
     applied: Sequence[int] = ()
     #: named numbers to add to: every "is counted" of the contract
     counters: Mapping[str, int] = attrs.field(factory=dict)
-    #: figures to add to: (journey, version, day since 1970, figure) -> number. They name nobody, and stay when the
-    #: trace is pruned and when people are erased
+    #: figures to add to: (journey, version, day since 1970, figure) -> number; version 0 is all of them together. They
+    #: name nobody, and stay when the trace is pruned and when people are erased
     tallies: Mapping[tuple[str, int, int, str], int] = attrs.field(factory=dict)
     #: named texts to set, such as how much of a file has been applied
     notes: Mapping[str, str] = attrs.field(factory=dict)
@@ -398,7 +398,8 @@ class Store(Protocol):
         """The figures that were added to, each with its number, in order; of all journeys or of one.
 
         A row of the journey ``""``, which is in every answer, says that they do not go back to the beginning: an
-        older version of this package has written here and kept none.
+        older version of this package has written here and kept none. If its figure is ``people``, that is so of those
+        that count each person once.
         """
         ...
 

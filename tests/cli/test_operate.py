@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from journeys.cli import main
 from journeys.ports import Settled
-from journeys.runtime.stores import open_store
+from journeys.runtime.stores import SQLiteStore, open_store
 from tests.support import Json, at, branch, delay, hold, identify, journey, on, send, space, track
 
 HOLD = hold("P9D", branch("x", "Order", "mail"), timeout="mail")
@@ -160,6 +162,37 @@ def test_an_edit_with_people_in_a_removed_step_is_refused_with_the_list(shop: Sh
     )
     assert shop.trace() == before
     assert [each["version"] for each in json.loads(shop.run("status", "--json")[1])["journeys"]] == [1]
+
+
+def drained(shop: Shop) -> None:
+    """What changes a journey and what counts its people say the same numbers as ever."""
+    edited = {**CART, "steps": {"wait": delay("PT1H")}, "start": "wait"}
+    told = shop.run("publish", shop.file(edited), "cart", "--at", at("PT2H"))[1]
+    assert told == "cart version 2 is live\n3 inside earlier versions go on there"
+    assert [shop.run(each, "cart", "--at", at("PT3H"))[1] for each in ("pause", "resume", "archive")] == [
+        "cart version 2 is paused", "cart version 2 is live", "cart version 2 is archived: 3 ended",
+    ]  # fmt: skip
+    assert "cart           1  archived        3     3       0" in shop.run("status")[1]
+    people = json.loads(shop.run("figures", shop.file(CART), "cart", "--people", "--json")[1])
+    assert (people["people"], people["entered"], people["archived"]) == (True, 3, 3)
+
+
+def test_no_trace_is_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is: the numbers are kept."""
+
+    def unread(*_: Any, **__: Any) -> Any:
+        raise AssertionError("somebody reads the trace")
+
+    monkeypatch.setattr(SQLiteStore, "trace", unread)
+    drained(shop)
+
+
+def test_a_store_of_an_older_version_reads_its_trace(shop: Shop) -> None:
+    """It has not kept all of the numbers."""
+    with closing(sqlite3.connect(shop.folder / "a.db")) as connection, connection:
+        connection.execute("DELETE FROM tallies")
+        connection.executemany("INSERT INTO tallies VALUES ('', 0, 0, ?, 1)", [("",), ("people",)])
+    drained(shop)
 
 
 WAITS = {"steps": {"wait": HOLD, "mail": send()}, "start": "wait"}

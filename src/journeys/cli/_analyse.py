@@ -31,7 +31,6 @@ from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.analysis.forecast import forecast
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
-from journeys.runtime.tallies import by_days, is_whole
 
 
 def add_commands(commands: Any) -> None:
@@ -134,12 +133,7 @@ def run_figures(options: argparse.Namespace) -> int:
     start, end = instant(options.start, "--from"), instant(options.end, "--to")
     if options.store is not None:
         with closing(opened_store(options.store)) as store:
-            rows = () if options.people or not by_days(start, end) else store.tallies()
-            if rows and is_whole(rows):
-                figures = Figures.kept(space, rows, start=start, end=end)
-            else:
-                records = map(json.loads, store.trace())
-                figures = Figures.of(space, records, start=start, end=end, people=options.people)
+            figures = Figures.of_store(space, store, start=start, end=end, people=options.people)
     else:
         figures = Figures.of(space, _lines(options.trace), start=start, end=end, people=options.people)
     return _print(figures, options, options.journey)

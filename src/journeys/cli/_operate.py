@@ -6,7 +6,7 @@ import argparse
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -31,6 +31,7 @@ from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
 from journeys.ports import Backlog
 from journeys.runtime._library import PREFIX, Entry, Library, says_the_same
+from journeys.runtime.analysis.figures import Figures, JourneyFigures
 from journeys.runtime.analysis.migration import MigrationPlan, check
 from journeys.runtime.clocks import ManualClock, SystemClock
 from journeys.runtime.delivery import Deliverer
@@ -111,15 +112,15 @@ def run_status(options: argparse.Namespace) -> int:
 def _status(store: Any) -> dict[str, Any]:
     entries = [Entry.from_note(note) for note in store.notes(PREFIX).values()]
     entries.sort(key=lambda each: (each.journey.key, each.journey.version))
-    people, figures, waiting = _people(store.trace()), dict(store.figures()), store.waiting(MAX, 1)
+    journeys = [each.journey for each in entries]
+    people, figures, waiting = Figures.of_store(journeys, store), dict(store.figures()), store.waiting(MAX, 1)
     letters = store.dead_letters(None, LETTERS)
-    names = ("journey", "version", "status", "entered", "left", "inside")
-    rows = [
-        (each.journey.key, each.journey.version, _told(each), *people[each.journey.key, each.journey.version])
-        for each in entries
-    ]
     return {
-        "journeys": [dict(zip(names, row, strict=True)) for row in rows],
+        "journeys": [
+            {"journey": each.journey.key, "version": each.journey.version, "status": _told(each)}
+            | _people(people.journey(each.journey.key, each.journey.version))
+            for each in entries
+        ],
         "people": {"profiles": figures["profiles"], "live": figures["live"], "records": figures["records"]},
         "due": {
             "profiles": figures["due"],
@@ -206,32 +207,14 @@ def _told(entry: Entry) -> str:
     return entry.journey.status
 
 
-def _people(lines: Iterable[str]) -> dict[tuple[str, int], tuple[int, int, int]]:
-    """How many have entered, have left and are inside, of each version of each journey."""
-    entered: Counter[tuple[str, int]] = Counter()
-    left: Counter[tuple[str, int]] = Counter()
-    stays: set[str] = set()
-    for line in lines:
-        record = json.loads(line)
-        key, kind = (record.get("journey"), record.get("version")), record["kind"]
-        if kind == "entered":
-            entered[key] += 1
-        elif kind == "migrated":
-            left[record["journey"], record["from"]] += 1
-            entered[key] += 1
-        elif kind in ("completed", "exited", "expired", "archived", "merged", "failed"):
-            if record["instance"] in stays:  # it had completed, and has exited now
-                stays.remove(record["instance"])
-                continue
-            if kind == "completed":
-                stays.add(record["instance"])
-            left[key] += 1
-    return _Totals({key: (entered[key], left[key], max(0, entered[key] - left[key])) for key in entered})
-
-
-class _Totals(dict[tuple[str, int], tuple[int, int, int]]):
-    def __missing__(self, key: tuple[str, int]) -> tuple[int, int, int]:
-        return (0, 0, 0)
+def _people(figures: JourneyFigures) -> dict[str, int]:
+    """How many have entered a version, have left it and are inside."""
+    ends = (figures.completed, figures.exited, figures.expired, figures.archived, figures.merged, figures.failed)
+    return {
+        "entered": figures.entered + figures.migrated_in,
+        "left": sum(ends) + figures.migrated_out,
+        "inside": figures.in_progress,
+    }
 
 
 def run_deliver(options: argparse.Namespace) -> int:
@@ -276,11 +259,12 @@ def run_publish(options: argparse.Namespace) -> int:
             if current is not None and is_there:
                 print(f"{journey.key} version {current.journey.version} is live, and says the same")
                 return 0
-            before = _happened(evaluator, journey.key)
+            before = evaluator.journey_figures()
             published = evaluator.publish(journey)
+            after = evaluator.journey_figures()
             expected = "moved" if type(published.on_previous) is Migrate else ""
-            print(_outcome(published, _happened(evaluator, journey.key) - before, expected))
-            if goes_on := _inside_before(evaluator, published):
+            print(_outcome(published, before, after, expected))
+            if goes_on := _inside_before(after, published):
                 print(f"{goes_on:,} inside earlier versions {'goes' if goes_on == 1 else 'go'} on there")
     except (PublishRefused, InvalidDefinition) as error:
         raise Failure(f"refused, and nothing has moved:\n{listed(list(error.problems))}", 1) from None
@@ -306,23 +290,19 @@ def run_change(options: argparse.Namespace) -> int:
     store.close()
     try:
         with _evaluator(options, attrs.evolve(space, journeys=())) as evaluator:
-            before = _happened(evaluator, options.journey)
+            before = evaluator.journey_figures()
             changed: Journey = getattr(evaluator, options.command)(options.journey)
             expected = "ended" if changed.status == "archived" else ""
-            print(_outcome(changed, _happened(evaluator, options.journey) - before, expected))
+            print(_outcome(changed, before, evaluator.journey_figures(), expected))
     except (UnknownJourney, ValueError) as error:
         raise Failure(str(error)) from None
     return 0
 
 
-def _happened(evaluator: Evaluator, journey: str) -> Counter[str]:
-    return Counter(record["kind"] for record in evaluator.trace(journey=journey))
-
-
-def _outcome(journey: Journey, happened: Counter[str], expected: str) -> str:
+def _outcome(journey: Journey, before: Figures, after: Figures, expected: str) -> str:
     """What a change has come to: ``cart version 2 is live: 3 moved``; what is expected is told also of nobody."""
-    told = {"migrated": "moved", "archived": "ended", "entered": "entered"}
-    numbers = [f"{happened[kind]:,} {what}" for kind, what in told.items() if happened[kind]]
+    happened = _happened(after, journey.key) - _happened(before, journey.key)
+    numbers = [f"{happened[what]:,} {what}" for what in ("moved", "ended", "entered") if happened[what]]
     if not numbers and expected:
         numbers = [f"0 {expected}"]
     return f"{journey.key} version {journey.version} is {journey.status}" + (
@@ -330,10 +310,24 @@ def _outcome(journey: Journey, happened: Counter[str], expected: str) -> str:
     )
 
 
-def _inside_before(evaluator: Evaluator, published: Journey) -> int:
+def _happened(figures: Figures, key: str) -> Counter[str]:
+    """How many have moved to another version, were ended by archiving, and have entered."""
+    versions = _versions(figures, key)
+    return Counter(
+        moved=sum(each.migrated_in for each in versions),
+        ended=sum(each.archived for each in versions),
+        entered=sum(each.entered for each in versions),
+    )
+
+
+def _versions(figures: Figures, key: str) -> list[JourneyFigures]:
+    return [figures.journey(key, version) for version in figures.versions(key)]
+
+
+def _inside_before(figures: Figures, published: Journey) -> int:
     """How many go on in versions before this one."""
-    people = _people(map(json.dumps, evaluator.trace(journey=published.key)))
-    return sum(inside for (_, version), (_, _, inside) in people.items() if version < published.version)
+    versions = [each for each in figures.versions(published.key) if each < published.version]
+    return sum(figures.journey(published.key, version).in_progress for version in versions)
 
 
 def run_timeline(options: argparse.Namespace) -> int:

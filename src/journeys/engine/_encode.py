@@ -38,6 +38,7 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("L", "linked", ()),
     ("f", "foreign", []),
     ("B", "blocked", ()),
+    ("p", "counted", {}),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]

@@ -219,6 +219,8 @@ class ProfileState:
     history: list[list[Any]] = EMPTY_LIST
     #: publication of a historical entry -> message ids that came live before it, with their marks (C4)
     missed: dict[str, dict[str, int]] = EMPTY
+    #: what the figures must know of each person it was: key at entry -> journey -> version -> figure
+    counted: dict[str, dict[str, dict[str, dict[str, Any]]]] = EMPTY
     _history_ids: set[str] | frozenset[str] = frozenset()
     #: instances of journeys or versions that the plan does not know: kept, and left alone
     foreign: list[Any] = EMPTY_LIST

@@ -71,7 +71,7 @@ class Core:
         self._knows_erased = True
         self.tombstones = Tombstones()
         self._recent = RecentStates()
-        self._counting = Tallies(self._definition)
+        self._counting = Tallies(self._definition, self.processor.whose)
         #: in memory: the figures, and how many of the records are counted in them
         self._tallies: Counter[Tallied] = Counter()
         self._counted = 0

@@ -306,10 +306,10 @@ class Logic:
         from journeys.runtime.analysis.figures import Figures
 
         journeys = yield from self._versions()
-        if not people and by_days(first, last):
+        if by_days(first, last):
             rows = yield from self._core.tallies()
-            if is_whole(rows):
-                return Figures.kept(journeys, rows, start=first, end=last), False
+            if is_whole(rows, people=people):
+                return Figures.kept(journeys, rows, start=first, end=last, people=people), False
         return Figures(journeys, start=first, end=last, people=people), True
 
     def _present(self) -> Steps[int]:

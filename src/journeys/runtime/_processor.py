@@ -317,6 +317,10 @@ class Processor:
         id_key = _id_key(user_id, anonymous_id)
         return self.links.get(id_key, id_key) if self.links else id_key
 
+    def whose(self, id_key: str) -> ProfileState:
+        """The profile that an id key leads to by now."""
+        return self.states[self.links.get(id_key, id_key)]
+
     def _is_erased(self, call: Mapping[str, Any], user_id: str | None, anonymous_id: str | None) -> bool:
         if call["type"] == "alias" and any(each in self.erased for each in id_keys_of(call)):
             return True

@@ -197,7 +197,7 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         """The figures of all journeys, in a range of time: see ``journeys.runtime.analysis.figures``.
 
         They are kept by days (UTC) with every commit, so that no trace is read, however long it is or whether it has
-        been pruned. For a range that begins or ends within a day, and to count profiles (``people``), the trace is
+        been pruned; with ``people`` each profile counts once. For a range that begins or ends within a day the trace is
         read: such figures reach as far back as it does.
         """
         first, last = (None if each is None else instant_of(each) for each in (start, end))

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from journeys._time import parse_instant
-from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.evaluator import Evaluator
 from journeys.server import _metrics
 from journeys.server._answers import Refused
@@ -127,9 +126,8 @@ class ReadSide:
 
     def _figures(self) -> dict[str, Any]:
         evaluator = self._evaluator
-        counted = Figures.of(evaluator.journeys, evaluator.trace())
         return {
-            "journeys": counted.as_dict()["journeys"],
+            "journeys": evaluator.journey_figures().as_dict()["journeys"],
             "store": evaluator.figures(),
             "counters": evaluator.counters,
             "watermark": evaluator.watermark,

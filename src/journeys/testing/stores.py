@@ -173,12 +173,14 @@ class StoreConformance(DeliveryConformance):
                         ("cart", 1, 20_000, long): 1 << 40,
                         ("Cart", 1, 20_000, "entered"): 5,
                         ("cart", 1, 20_000, "a"): 0,
+                        ("cart", 0, 20_001, "entered"): -1,
                     },
                 )
             )
         store.erase("u:1", shown_ids=["1"])
         store.prune(trace_before=10)
         cart = [
+            ("cart", 0, 20_001, "entered", -2),
             ("cart", 1, 20_000, "a", 0),
             ("cart", 1, 20_000, long, 1 << 41),
             ("cart", 1, 20_001, "entered", 2),

@@ -22,6 +22,7 @@ from journeys import Evaluator, ManualClock
 from journeys.codec import load_space
 from journeys.ports import Delivery
 from journeys.runtime.delivery import Deliverer, DestinationPolicy, RetryPolicy
+from tests.runtime.counted import assert_kept_is_counted, told
 from tests.support import (
     ad,
     at,
@@ -195,6 +196,7 @@ class Outcome:
     trace: list[Json]
     counters: dict[str, int]
     figures: dict[str, int]
+    kept: str
     sent: frozenset[tuple[str, ...]]
 
 
@@ -212,7 +214,10 @@ def outcome(made: Evaluator, sent: Sent) -> Outcome:
     Deliverer(made.store, made.destinations, clock=_Far(), policy=POLICY, worker="last").drain()
     # what changes nothing leaves no mark, and is counted again when it comes again (O2, O7)
     counters = {name: count for name, count in made.counters.items() if name not in ("duplicates", "unwanted")}
-    return Outcome(list(made.trace()), counters, made.figures(), frozenset(sent.lines()))
+    records, rows = list(made.trace()), made._drive(made._core.tallies())
+    assert_kept_is_counted(made.journeys, rows, records, seed=len(records))
+    kept = told(made.journey_figures(people=True), people=True)
+    return Outcome(records, counters, made.figures(), kept, frozenset(sent.lines()))
 
 
 class _Far(ManualClock):
@@ -227,6 +232,7 @@ def check(found: Outcome, expected: Outcome, sent: Sent) -> None:
     assert found.trace == expected.trace
     assert found.counters == expected.counters
     assert found.figures == expected.figures
+    assert found.kept == expected.kept
     assert found.sent == expected.sent
     entered = Counter(record["instance"] for record in found.trace if record["kind"] == "entered")
     assert set(entered.values()) == {1}

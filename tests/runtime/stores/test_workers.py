@@ -10,13 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import journeys
+from journeys.codec import load_space
+from journeys.runtime.stores import open_store
 from tests.reference.compare import Case, case, difference
+from tests.runtime.counted import assert_kept_is_counted
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(journeys.__file__).parents[1])}
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no kill -9")
@@ -38,6 +42,7 @@ class Run:
         one.save(folder, [])
         until = [] if one.until is None else ["--until", one.until]
         files = [str(folder / "space.json"), str(folder / "events.ndjson")]
+        self.url = url
         store = ["--store", url, "--workers", str(workers)]
         self.command = [sys.executable, "-m", "journeys", "simulate", *files, *until, *store]
         self.out = folder / "trace"
@@ -80,6 +85,8 @@ def like_one_in_memory(folder: Path, one: Case, new_url: Callable[[], str], *, w
     assert told is None, f"seed {one.seed}: {told}"
     if kills > 1:
         assert difference(expected, run.ends()) is None  # and once more: nothing happens twice
+    with closing(open_store(run.url)) as store:
+        assert_kept_is_counted(load_space(one.space), store.tallies(), list(map(json.loads, store.trace())), one.seed)
     return killed
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -14,10 +15,12 @@ from journeys.errors import nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.model.steps import RandomizedSplit
+from journeys.ports import Store
 from journeys.runtime.analysis.figures_rates import BranchFigures, branch_figures
 from journeys.runtime.ledger import ELSEWHERE, ENTRY, STOCKS, WATCHED, Ledger
 from journeys.runtime.render import Counts, Graph, graph_of, kind_of
-from journeys.runtime.tallies import DAY, Kept, by_days, read_figure
+from journeys.runtime.tallies import DAY, Kept, by_days, is_whole, read_figure
+from journeys.runtime.unique import PEOPLE
 
 #: how a journey is left other than by completing it
 OTHER_ENDS = ("expired", "archived", "merged", "failed")
@@ -25,6 +28,8 @@ OTHER_ENDS = ("expired", "archived", "merged", "failed")
 
 #: the name of a figure, and the step, branch or rule that it is of
 Figure = tuple[str, Any]
+#: journey and version
+Page = tuple[str, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -132,9 +137,10 @@ class Figures:
         self.start = None if start is None else instant_of(start)
         self.end = None if end is None else instant_of(end)
         self._people = people
-        #: (journey, version) -> figure -> number; the same by profile
-        self._numbers: dict[tuple[str, int], Counter[Figure]] = {}
-        self._of_people: dict[tuple[str, int], dict[Figure, Counter[str]]] = {}
+        #: (journey, version) -> figure -> number; the same by profile; how many profiles, where that is known already
+        self._numbers: dict[Page, Counter[Figure]] = {}
+        self._of_people: dict[Page, dict[Figure, Counter[str]]] = {}
+        self._unique: dict[Page, Counter[Figure]] | None = None
         self._owners: dict[str, str] = {}
         self._owner = ""
         self._in_range = True
@@ -176,22 +182,45 @@ class Figures:
         *,
         start: str | datetime | int | None = None,
         end: str | datetime | int | None = None,
+        people: bool = False,
     ) -> Self:
         """From what a store keeps of every day: the same figures, and no trace is read.
 
-        ``start`` and ``end`` are midnights UTC, as ``by_days`` says. How many profiles there are is not kept.
+        ``start`` and ``end`` are midnights UTC, as ``by_days`` says; ``is_whole`` says whether all is in the rows.
         """
-        figures = cls(space, start=start, end=end)
+        figures = cls(space, start=start, end=end, people=people)
         if not by_days(figures.start, figures.end):
             raise ValueError("figures are kept by days: start and end are midnights UTC; the trace has the hours")
+        figures._unique = {}
         for key, version, day, text, number in rows:
             at = day * DAY
             if key not in figures._latest or (figures.end is not None and at >= figures.end):
                 continue
             figures._in_range = figures._is_in_range(at)
             name, part, since = read_figure(text)
-            figures._note(key, version, name, part, number, since)
+            if not name.startswith(PEOPLE):
+                figures._note(key, version, name, part, number, since)
+            elif people:
+                figures._note_unique((key, version), name.removeprefix(PEOPLE), part, number, since)
         return figures
+
+    @classmethod
+    def of_store(
+        cls,
+        space: Space | Journey | Iterable[Journey],
+        store: Store,
+        *,
+        start: str | datetime | int | None = None,
+        end: str | datetime | int | None = None,
+        people: bool = False,
+    ) -> Self:
+        """From what a store keeps, or from its trace where that is not all: within a day, or of an older version."""
+        first, last = (None if each is None else instant_of(each) for each in (start, end))
+        if by_days(first, last):
+            rows = store.tallies()
+            if is_whole(rows, people=people):
+                return cls.kept(space, rows, start=first, end=last, people=people)
+        return cls.of(space, map(json.loads, store.trace()), start=first, end=last, people=people)
 
     def _is_in_range(self, at: int) -> bool:
         return self.start is None or at >= self.start
@@ -200,15 +229,23 @@ class Figures:
         """The version, or the latest that the space has in its place."""
         return self._definitions.get((key, version), self._latest[key])
 
+    def _counts(self, name: str, since: int | None) -> bool:
+        return name in STOCKS or (self._in_range and (since is None or self._is_in_range(since)))
+
+    def _note_unique(self, page: Page, name: str, key: Any, delta: int, since: int | None) -> None:
+        assert self._unique is not None
+        if self._counts(name, since):
+            self._unique.setdefault(page, Counter())[name, key] += delta
+
     def _note(self, journey: str, version: int, name: str, key: Any, delta: int, since: int | None) -> None:
-        if name not in STOCKS and not (self._in_range and (since is None or self._is_in_range(since))):
+        if not self._counts(name, since):
             return
         page = (journey, version)
         numbers = self._numbers.get(page)
         if numbers is None:
             numbers = self._numbers[page] = Counter()
         numbers[name, key] += delta
-        if self._people:
+        if self._people and self._unique is None:
             owners = self._of_people.setdefault(page, {}).setdefault((name, key), Counter())
             owners[self._owner] += delta
 
@@ -269,8 +306,36 @@ class Figures:
             hint = nearest(key, list(self._latest)) if key not in self._latest else f"versions {self.versions(key)}"
             raise KeyError(f"no figures of {key!r}{'' if version is None else f' version {version}'}; {hint}")
         pages = [page for page in self._numbers if page[0] == key and version in (None, page[1])]
-        owners = [self._of_people[page] for page in pages] if people else None
-        return _Sum(found, version, [self._numbers[page] for page in pages], owners)
+        numbers = [self._numbers[page] for page in pages]
+        if not people:
+            return _Sum(found, version, numbers, _Total(numbers))
+        if self._unique is None:
+            return _Sum(found, version, numbers, _Owners([self._of_people[page] for page in pages]), people=True)
+        unique = [self._unique[page] for page in self._unique if page[0] == key and version in (None, page[1])]
+        return _Sum(found, version, numbers, _Total(unique), people=True)
+
+
+class _Total:
+    """Figures that add up."""
+
+    def __init__(self, pages: list[Counter[Figure]]) -> None:
+        self._pages = pages
+
+    def __call__(self, figure: Figure) -> int:
+        return sum(page[figure] for page in self._pages)
+
+
+class _Owners:
+    """Figures by profile: how many have any."""
+
+    def __init__(self, pages: list[dict[Figure, Counter[str]]]) -> None:
+        self._pages = pages
+
+    def __call__(self, figure: Figure) -> int:
+        owners: Counter[str] = Counter()
+        for page in self._pages:
+            owners.update(page.get(figure, {}))
+        return sum(number > 0 for number in owners.values())
 
 
 class _Sum:
@@ -281,24 +346,21 @@ class _Sum:
         journey: Journey,
         version: int | None,
         pages: list[Counter[Figure]],
-        owners: list[dict[Figure, Counter[str]]] | None,
+        count: Callable[[Figure], int],
+        *,
+        people: bool = False,
     ) -> None:
         self.journey = journey
         self.version = version
-        self.people = owners is not None
+        self.people = people
         self._pages = pages
-        self._owners = owners
+        self._count = count
 
     def number(self, name: str, key: Any = None) -> int:
         """A figure: how often, or how many profiles."""
         if self.version is None and name.startswith("migrated"):
             return 0  # it stays in the journey
-        if self._owners is None:
-            return sum(page[name, key] for page in self._pages)
-        owners: Counter[str] = Counter()
-        for page in self._owners:
-            owners.update(page.get((name, key), {}))
-        return sum(number > 0 for number in owners.values())
+        return self._count((name, key))
 
     def keys(self, name: str) -> list[Any]:
         """For which steps, branches or rules there is such a figure."""

@@ -74,6 +74,12 @@ _VERSION_3 = (
     "CREATE INDEX waiting_message ON waiting USING hash (message_id) WHERE message_id <> ''",
 )
 
+# The same is said of the figures that count each person once.
+_VERSION_4 = (
+    "INSERT INTO tallies SELECT '', 0, 0, 'people', 'people', 0, 1"
+    " WHERE EXISTS (SELECT 1 FROM ids) OR EXISTS (SELECT 1 FROM tallies)",
+)
+
 _AMONG = "= ANY(?)"
 _DIGEST = "substr(sha256(convert_to({0}, 'UTF8')), 1, 16)"
 _THIS_ID = "ids.digest = " + _DIGEST.format("c.key")
@@ -102,7 +108,7 @@ class PostgresStatements(Statements):
     """
 
     begin = "BEGIN"
-    migrations = (_VERSION_1, _VERSION_2, _VERSION_3)
+    migrations = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
     make_schema = _MAKE_SCHEMA
     is_there = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'"
 

@@ -86,6 +86,12 @@ _VERSION_3 = (
     "CREATE INDEX waiting_message ON waiting (message_id) WHERE message_id <> ''",
 )
 
+# The same is said of the figures that count each person once.
+_VERSION_4 = (
+    "INSERT INTO tallies SELECT '', 0, 0, 'people', 1"
+    " WHERE EXISTS (SELECT 1 FROM ids) OR EXISTS (SELECT 1 FROM tallies)",
+)
+
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _THEIRS = f"profile {_AMONG} AND (key {_AMONG} OR (key = '' AND profile {_AMONG}))"
 _OLDEST = "n IN (SELECT n FROM trace WHERE at < ? ORDER BY at, profile, n LIMIT ?)"
@@ -109,7 +115,7 @@ class SQLiteStatements(Statements):
     """
 
     begin = "BEGIN IMMEDIATE"
-    migrations = (_VERSION_1, _VERSION_2, _VERSION_3)
+    migrations = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
     is_there = "SELECT count(*) FROM sqlite_master WHERE name = 'meta'"
 
     gone = (
