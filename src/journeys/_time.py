@@ -59,12 +59,34 @@ def parse_instant(text: str) -> int:
 
 
 def instant_of(moment: str | datetime | int) -> int:
-    """The instant that a text, an aware datetime or a number of microseconds names."""
+    """The instant that a text, an aware datetime or a number of microseconds names; ValueError or TypeError if none."""
     if isinstance(moment, str):
         return parse_instant(moment)
     if isinstance(moment, datetime):
-        return of_datetime(moment)
-    return moment
+        instant = of_datetime(moment)
+    elif isinstance(moment, int) and not isinstance(moment, bool):
+        instant = moment
+    else:
+        right = "ISO 8601 text with an offset, an aware datetime, or microseconds since 1970 as a whole number"
+        raise TypeError(f"{described(moment)} is no instant: expected {right}")
+    if instant < 0:
+        raise ValueError(f"{described(moment)} is out of range: instants run from 1970-01-01 to 9999-12-31")
+    return instant
+
+
+def described(value: object) -> str:
+    """What a value is, in few words, for whoever passed it."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    if value is None or isinstance(value, (bool, int, float)):
+        return f"{value!r:.40}"
+    name = getattr(value, "__name__", None)
+    if isinstance(name, str) and callable(value):
+        return f"the function {name}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def value_instant(value: object) -> int | None:

@@ -59,6 +59,13 @@ class Conflict(JourneysError):
     """A store refused a commit because a version it was based on has moved: load again and repeat."""
 
 
+class StoreUnavailable(JourneysError):
+    """A store cannot be opened or reached; ``__cause__`` has what its driver said.
+
+    If that was a commit, its outcome is unknown: the same may be committed again.
+    """
+
+
 class NewerState(JourneysError):
     """State or definitions were written by a newer version of this package; they are left alone."""
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from journeys.cli import _analyse, _change, _definitions, _explore, _operate, _serve, _simulate, _test
 from journeys.cli._io import Failure
-from journeys.errors import JourneysError, nearest
+from journeys.errors import JourneysError, StoreUnavailable, nearest
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -50,11 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return failure.code
+    except (StoreUnavailable, sqlite3.Error) as error:
+        print(f"--store: {error}", file=sys.stderr)
+        return 2
     except JourneysError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-    except sqlite3.Error as error:
-        print(f"--store: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

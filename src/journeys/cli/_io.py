@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -76,14 +75,10 @@ def opened_store(url: str, *, anew: bool = False) -> Any:
     """
     if url.startswith(SQLITE) and url != SQLITE:
         file = Path(url.removeprefix(SQLITE))
-        if not file.parent.is_dir():
-            raise Failure(f"--store: there is no folder {str(file.parent)!r}")
-        if not anew and not file.exists():
+        if not anew and file.parent.is_dir() and not file.exists():
             raise Failure(f"--store: there is no file {str(file)!r}")
     try:
         return open_store(url)
-    except sqlite3.Error as error:
-        raise Failure(f"--store: {url.removeprefix(SQLITE)}: {error}") from None
     except Exception as error:  # of whatever driver
         raise Failure(f"--store: {error}") from None
 

@@ -21,7 +21,7 @@ from journeys.cli._io import (
     space_argument,
     store_option,
 )
-from journeys.errors import Conflict, JourneysError
+from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import ChangeSet
 from journeys.runtime.partition import Partition
 from journeys.runtime.simulation import Simulation
@@ -232,7 +232,7 @@ def _work(options: argparse.Namespace, digest: str, turn: Mapping[str, str], num
     lines = _Lines(options.events, simulation, digest=digest, turn=turn, share=share)
     try:
         _feed(simulation, options, lines, quiet=True)
-    except Conflict as error:
+    except (Conflict, StoreUnavailable) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     finally:
         simulation.store.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
+import attrs
+
+from journeys._time import described
 from journeys.codec.objects import Object
 from journeys.codec.problems import Report
 from journeys.codec.shapes import BROKEN, Shape
@@ -24,6 +28,9 @@ def load_space(document: Document) -> Space:
     report = Report()
     found = parsed(document)
     if isinstance(found, Mapping):
+        if {"entry", "steps"} <= found.keys() and "journeys" not in found:
+            hint = 'a space has it under "journeys": {"format": "journeys/1", "journeys": […]}'
+            raise InvalidDefinition([Problem("wrong_type", "$", "expected a space, got a journey", hint)])
         _check_format(found, report)
     return cast(Space, _finish(object_of(Space), found, report))
 
@@ -46,12 +53,18 @@ def load(cls: type[T], document: Document) -> T:
 
 def dump_space(space: Space) -> dict[str, JSON]:
     """The canonical document of a space: fields in the order of the model, what may be left out left out."""
-    return dump(space)
+    if isinstance(space, Space):
+        return dump(space)
+    right = {Mapping: ": load_space(document) reads one", Journey: ": write Space(journeys=[journey])"}
+    remedy = next((text for kind, text in right.items() if isinstance(space, kind)), "")
+    raise TypeError(f"expected a Space, got {described(space)}{remedy}")
 
 
 def dump_journey(journey: Journey) -> dict[str, JSON]:
     """The canonical document of a journey."""
-    return dump(journey)
+    if isinstance(journey, Journey):
+        return dump(journey)
+    raise TypeError(f"expected a Journey, got {described(journey)}")
 
 
 def dump_condition(condition: ConditionLike) -> dict[str, JSON]:
@@ -74,6 +87,9 @@ def too_deep(path: str = "$") -> Problem:
 
 def parsed(document: Document) -> object:
     """The JSON of a document, however it is given; ``InvalidDefinition`` if it is none."""
+    if isinstance(document, os.PathLike) or hasattr(document, "read"):
+        hint = "give what it contains: path.read_bytes(), or file.read()"
+        raise InvalidDefinition([Problem("not_json", "$", f"expected a document, got {described(document)}", hint)])
     if not isinstance(document, (str, bytes)):
         if problem := _depth_problem(document):
             raise InvalidDefinition([problem])
@@ -81,7 +97,11 @@ def parsed(document: Document) -> object:
     try:
         return parse_json(document)
     except InvalidJSON as error:
-        raise InvalidDefinition([error.problem]) from None
+        problem = error.problem
+        if isinstance(document, str) and not document.lstrip().startswith(("{", "[")):
+            hint = "a document is the text of a file, not its name: Path(name).read_bytes() has it"
+            problem = attrs.evolve(problem, hint=hint)
+        raise InvalidDefinition([problem]) from None
 
 
 def _depth_problem(document: object) -> Problem | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from journeys._time import Duration
+from journeys._time import Duration, described
 
 KEY = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 
@@ -37,6 +37,8 @@ def duration_or_none(value: DurationLike | None) -> Duration | None:
 
 def frozen_map(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """A read-only copy."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"expected a mapping, each by its key, got {described(value)}: write {{'key': …}}")
     return MappingProxyType(dict(value))
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import attrs
+
 from journeys.codec import dump_space, load_space
 from journeys.codec.documents import too_deep
 from journeys.codec.problems import Report, element, member
 from journeys.errors import InvalidDefinition, Problem
+from journeys.model.conditions import ContextRef, FirstRef, TraitRef
 from journeys.model.journey import Journey
 from journeys.model.space import ComputedTrait, Space
+from journeys.model.steps import ProfileRef, Template
 from journeys.plan.checks.conditions import Scope, audiences_in, check_condition, check_filters, traits_of
 from journeys.plan.checks.durations import check_not_negative, check_positive
 from journeys.plan.checks.graph import cycles, told
@@ -22,12 +26,16 @@ from journeys.plan.limits import Limits, limits_of
 
 __all__ = ["CODES", "validate"]
 
+#: what a document means by an object where a constant may stand
+_FOR_A_CONSTANT = (TraitRef, ContextRef, FirstRef, ProfileRef, Template)
+
 
 def validate(space: Space) -> list[Problem]:
     """Every problem of a space; none means that it can run.
 
     A space made in Python is first held against what its document may say: the two must say the same. If it fails
-    there, those problems are all, for nothing more can be said of values of the wrong type.
+    there, those problems are all, for nothing more can be said of values of the wrong type. TypeError if it is no
+    space.
     """
     if problems := _structure(space):
         return problems
@@ -52,7 +60,13 @@ def _structure(space: Space) -> list[Problem]:
         again = load_space(dump_space(space))
         if again == space:
             return []
-        path = difference(space, again)
+        path, given, meant = difference(space, again)
+        if isinstance(given, Mapping) and attrs.has(type(meant)) and not isinstance(meant, _FOR_A_CONSTANT):
+            name = type(meant).__name__
+            message = f"expected an object of the class {name}, got a document of one"
+            return [
+                Problem("wrong_type", path, message, f"write {name}(…), or read the whole document with load_space")
+            ]
     except InvalidDefinition as error:
         return list(error.problems)
     except RecursionError:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from journeys._time import MAX, Duration, format_instant, instant_of
-from journeys.codec import dump_space
+from journeys._time import MAX, Duration, described, format_instant, instant_of
+from journeys.codec import dump_space, load_space
 from journeys.engine._state import ProfileState
 from journeys.errors import InvalidDefinition, NewerState, Problem, UnknownJourney, nearest
 from journeys.model.journey import Journey
@@ -28,11 +28,22 @@ from journeys.plan.values import NEVER
 from journeys.ports import AsyncListDestination, Clock, ListDestination, Waiting
 from journeys.runtime import _tidying
 from journeys.runtime import _views as views
+from journeys.runtime._arguments import (
+    calls_of,
+    clock_of,
+    destinations_of,
+    function_of,
+    id_of,
+    journey_of,
+    key_of,
+    notes_of,
+    seconds_of,
+)
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Core, Request
 from journeys.runtime._opening import opened
 from journeys.runtime._publishing import Publisher
-from journeys.runtime.clocks import ManualClock, SystemClock, shifted
+from journeys.runtime.clocks import ManualClock, SystemClock, later
 from journeys.runtime.destinations.registry import build_destination
 from journeys.runtime.tallies import by_days, is_whole
 
@@ -51,16 +62,19 @@ LEASE = timedelta(seconds=15)
 
 
 def as_space(definition: Definition) -> Space:
-    """A space from itself, from journeys, or from a JSON document."""
+    """A space from itself, from journeys, or from a JSON document; TypeError for anything else."""
     if isinstance(definition, Space):
         return definition
     if isinstance(definition, Journey):
         definition = [definition]
-    if isinstance(definition, (str, Mapping)):
-        from journeys.codec import load_space
-
+    if isinstance(definition, Mapping) and any(isinstance(each, Journey) for each in definition.values()):
+        raise TypeError("expected journeys as a list, got a mapping: each has its key already")
+    if isinstance(definition, (str, bytes, Mapping)):
         return load_space(definition)
-    return Space(journeys=tuple(definition))
+    if isinstance(definition, type) or not isinstance(definition, Iterable):
+        right = ": load_space(path.read_bytes()) reads a file" if isinstance(definition, os.PathLike) else ""
+        raise TypeError(f"expected a Space, journeys or a JSON document, got {described(definition)}{right}")
+    return Space(journeys=tuple(journey_of(each) for each in definition))
 
 
 def with_destinations(space: Space, destinations: Mapping[str, Any]) -> Space:
@@ -121,8 +135,9 @@ def is_memory(store: Any) -> bool:
     return store is None or (isinstance(store, str) and store == "memory:")
 
 
-def id_key(user_id: str | None, anonymous_id: str | None) -> str:
+def id_key(user_id: Any, anonymous_id: Any) -> str:
     """The id key of whoever is asked for."""
+    user_id, anonymous_id = id_of(user_id, "user_id"), id_of(anonymous_id, "anonymous_id")
     if (user_id is None) == (anonymous_id is None):
         raise TypeError("give a user_id or an anonymous_id")
     return f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
@@ -131,14 +146,18 @@ def id_key(user_id: str | None, anonymous_id: str | None) -> str:
 def _when(clock: Clock, to: Any, by: Any, parts: dict[str, float]) -> int:
     """The instant to which an ``advance`` goes; a ``ManualClock`` is moved there, the wall clock cannot be."""
     relative = by is not None or bool(parts)
+    if isinstance(to, (Duration, timedelta)) or (isinstance(to, str) and to[:1] == "P"):
+        raise TypeError(f"{to!r} is a length of time and no instant: write advance(by={to!r})")
+    if relative and to is not None:
+        raise TypeError("advance to an instant or by a duration, not both")
     if relative and not isinstance(clock, ManualClock):
         raise RuntimeError("the wall clock cannot be moved: advance to an instant, or use run(), or a ManualClock")
     if relative:
-        until = shifted(clock.now(), by, parts)
+        until = later(clock.now(), by, parts)
     else:
         until = clock.now() if to is None else instant_of(to)
-    if relative and until < clock.now():
-        raise ValueError("time does not go back: advance by a duration that is not negative")
+    if until > MAX:
+        raise ValueError(f"{to!r} is out of range: instants run from 1970-01-01 to 9999-12-31")
     if isinstance(clock, ManualClock):
         clock.set(until)
     return until
@@ -151,9 +170,9 @@ class Logic:
     _publisher: Publisher
 
     def __init__(self, space: Definition, destinations: Mapping[str, Any] | None, clock: Clock | None) -> None:
-        given = dict(destinations or {})
+        given = destinations_of({} if destinations is None else destinations)
         self.space = with_destinations(as_space(space), given)
-        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.clock: Clock = SystemClock() if clock is None else clock_of(clock)
         self.is_live = not isinstance(self.clock, ManualClock)
         self.destinations = built_destinations(self.space, given)
         self._wake = threading.Event()
@@ -162,14 +181,14 @@ class Logic:
         self._newer_definitions = 0
 
     def _opening(
-        self, *, exclusive: bool, traces: bool, worker: str | None, lease: timedelta
+        self, *, exclusive: bool, traces: bool, worker: str | None, lease: int
     ) -> Steps[tuple[Core, Publisher]]:
         return opened(
             self.space,
             exclusive=exclusive,
             traces=traces,
             worker=worker or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
-            lease=int(lease.total_seconds() * 1_000_000),
+            lease=lease,
             at=self.clock.now(),
         )
 
@@ -192,7 +211,7 @@ class Logic:
         return (yield from self._core.feed(calls, self._received(), live=self.is_live))
 
     def _replaying(self, calls: Sequence[Mapping[str, Any]], notes: Mapping[str, str] | None) -> Steps[list[Answer]]:
-        return (yield from self._core.feed(calls, None, notes=notes))
+        return (yield from self._core.feed(calls_of(calls), None, notes=notes_of(notes)))
 
     # time
 
@@ -213,6 +232,8 @@ class Logic:
 
     def _running(self, poll: float, prune: Duration | str | timedelta | None) -> Steps[None]:
         """What ``run`` does; asks the evaluator."""
+        seconds_of(poll, "poll")
+        clock_of(self.clock, "sleep")
         pause = None if prune is None else Duration.of(prune)
         tidies_at = 0
         while not self._stopping:
@@ -295,6 +316,7 @@ class Logic:
     def _explaining(self, key: str, journey: str, at: Any, calls: Iterable[Mapping[str, Any]]) -> Steps[Explanation]:
         from journeys.runtime.analysis.explain import explain
 
+        journey, calls = key_of(journey), calls_of(calls)
         versions = yield from self._versions()
         found = yield from self._core.states_of([key])
         now = (yield from self._present()) if at is None else instant_of(at)
@@ -337,23 +359,26 @@ class Logic:
         return tuple(entry.journey for _, entry in sorted(self._publisher.library.entries.items()))
 
     def _publishing(self, journey: Journey) -> Steps[Journey]:
-        return (yield from self._publisher.publish(journey, self._now()))
+        return (yield from self._publisher.publish(journey_of(journey), self._now()))
 
     def _changing(self, key: str, status: str) -> Steps[Journey]:
-        return (yield from self._publisher.set_status(key, status, self._now()))
+        return (yield from self._publisher.set_status(key_of(key), status, self._now()))
 
     def _cloning(self, key: str, new_key: str, name: str | None) -> Steps[Journey]:
         versions = yield from self._versions()
-        current = self._publisher.library.current(key)
+        current = self._publisher.library.current(key_of(key))
         if current is None:
             raise UnknownJourney(f"no journey {key!r}; {nearest(key, sorted({each.key for each in versions}))}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name: expected a text, got {described(name)}")
         label = name if name is not None else f"Copy of {current.journey.name}"
         return attrs.evolve(current.journey, key=new_key, name=label, version=1, status="draft")
 
     def _backfilling(
         self, calls: Iterable[Mapping[str, Any]], progress: Callable[[int], None] | None
     ) -> Steps[dict[str, int]]:
-        return (yield from self._publisher.backfill(calls, self._now(), progress))
+        progress = function_of(progress, "progress")
+        return (yield from self._publisher.backfill(calls_of(calls), self._now(), progress))
 
     def _erasing(self, key: str) -> Steps[tuple[str, ...]]:
         return (yield from self._core.erase(key))

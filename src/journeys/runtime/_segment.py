@@ -134,4 +134,6 @@ class SegmentCalls(Generic[A]):
 
 
 def _with_category(properties: Mapping[str, Any] | None, category: str | None) -> Mapping[str, Any] | None:
-    return properties if category is None else {**(properties or {}), "category": category}
+    if category is None or not (properties is None or isinstance(properties, Mapping)):
+        return properties  # what is no object is rejected with the call
+    return {**(properties or {}), "category": category}

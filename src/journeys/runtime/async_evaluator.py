@@ -24,6 +24,7 @@ from journeys.ports import (
     Store,
 )
 from journeys.runtime import _views as views
+from journeys.runtime._arguments import calls_of, count_of, id_of, opening_of, policies_of
 from journeys.runtime._calls import Answer
 from journeys.runtime._drive import drive_async
 from journeys.runtime._logic import GROUP, LEASE, Definition, Logic, Steps, T, id_key, is_memory
@@ -57,16 +58,18 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
         clock: Clock | None = None,
         trace: bool = True,
         worker: str | None = None,
-        lease: timedelta = LEASE,
+        lease: Duration | str | timedelta = LEASE,
         policies: Mapping[str, DestinationPolicy] | None = None,
     ) -> None:
         super().__init__(space, destinations, clock)
+        settings = opening_of(trace=trace, worker=worker, lease=lease)
+        policies = policies_of({} if policies is None else policies, self.destinations)
         exclusive = is_memory(store)
         opened = MemoryStore() if exclusive or store is None else open_async_store(store)
         self.store: Any = as_async(opened)
         self._memory = opened if isinstance(opened, MemoryStore) and exclusive else None
-        self._settings: dict[str, Any] = {"exclusive": exclusive, "traces": trace, "worker": worker, "lease": lease}
-        self._deliverer = AsyncDeliverer(opened, self.destinations, clock=self.clock, policies=policies or {})
+        self._settings = {"exclusive": exclusive, **settings}
+        self._deliverer = AsyncDeliverer(opened, self.destinations, clock=self.clock, policies=policies)
         self._lock = asyncio.Lock()
 
     # driving the logic
@@ -103,7 +106,8 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
     async def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:
         """Applies many calls, committed in groups; the answers are in the order of the calls (I3)."""
         answers: list[Answer] = []
-        rest = iter(calls)
+        count_of(group, "group")
+        rest = iter(calls_of(calls))
         while batch := list(islice(rest, group)):
             answers += await self._do(self._feeding(batch))
         return answers
@@ -177,6 +181,7 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> AsyncIterator[dict[str, Any]]:
         """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
+        profile = id_of(profile, "profile")
         kept = await self._see(self._kept())
         if kept is not None:
             for record in views.records(kept, profile, journey, instance):

@@ -6,7 +6,7 @@ import threading
 import time
 from datetime import datetime, timedelta
 
-from journeys._time import Duration, format_instant, instant_of
+from journeys._time import Duration, described, format_instant, instant_of
 from journeys.errors import nearest
 
 #: the names by which a length of time is given
@@ -44,7 +44,7 @@ class ManualClock:
 
     def advance(self, by: Duration | str | timedelta | None = None, **parts: float) -> int:
         """Moves it on, by a duration or by ``days=…``, ``hours=…``, ``minutes=…``; answers where it stands then."""
-        self._now = shifted(self._now, by, parts)
+        self._now = later(self._now, by, parts)
         return self._now
 
     def sleep(self, until: int, wake: threading.Event) -> None:
@@ -59,7 +59,20 @@ def shifted(now: int, by: Duration | str | timedelta | None, parts: dict[str, fl
     """An instant plus a duration, or plus the named parts of a timedelta."""
     if by is not None:
         now = Duration.of(by).after(now)
-    for name in parts:
+    for name, number in parts.items():
         if name not in PARTS:
             raise TypeError(f"{name!r} is no part of a duration: {nearest(name, PARTS)}")
-    return Duration.of(timedelta(**parts)).after(now) if parts else now
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise TypeError(f"{name}: expected a number, got {described(number)}")
+    try:
+        return Duration.of(timedelta(**parts)).after(now) if parts else now
+    except (OverflowError, ValueError):
+        raise ValueError(f"{', '.join(f'{name}={number!r}' for name, number in parts.items())} is too long") from None
+
+
+def later(now: int, by: Duration | str | timedelta | None, parts: dict[str, float]) -> int:
+    """The same, forwards only."""
+    then = shifted(now, by, parts)
+    if then < now:
+        raise ValueError("time does not go back: advance by a duration that is not negative")
+    return then

@@ -12,6 +12,7 @@ from journeys._time import Duration, instant_of
 from journeys.model.journey import Journey
 from journeys.ports import Clock, Delivery, Destination, ListDestination, Store
 from journeys.runtime import _views as views
+from journeys.runtime._arguments import calls_of, count_of, id_of, opening_of, policies_of
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Request
 from journeys.runtime._drive import drive
@@ -59,16 +60,18 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         clock: Clock | None = None,
         trace: bool = True,
         worker: str | None = None,
-        lease: timedelta = LEASE,
+        lease: Duration | str | timedelta = LEASE,
         policies: Mapping[str, DestinationPolicy] | None = None,
     ) -> None:
         super().__init__(space, destinations, clock)
+        settings = opening_of(trace=trace, worker=worker, lease=lease)
+        policies = policies_of({} if policies is None else policies, self.destinations)
         exclusive = is_memory(store)
         self.store: Any = MemoryStore() if exclusive or store is None else open_store(store)
         self._lock = threading.RLock()
-        opening = self._opening(exclusive=exclusive, traces=trace, worker=worker, lease=lease)
+        opening = self._opening(exclusive=exclusive, **settings)
         self._core, self._publisher = self._drive(opening)
-        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, policies=policies or {})
+        self._deliverer = Deliverer(self.store, self.destinations, clock=self.clock, policies=policies)
         if exclusive:
             self._core.outlet = self._hand_over
 
@@ -123,7 +126,8 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         """Applies many calls, committed in groups; the answers are in the order of the calls (I3)."""
         answers: list[Answer] = []
         batch: list[Mapping[str, Any]] = []
-        for call in calls:
+        count_of(group, "group")
+        for call in calls_of(calls):
             batch.append(call)
             if len(batch) >= group:
                 answers += self._do(self._feeding(batch))
@@ -216,6 +220,7 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         self, *, profile: str | None = None, journey: str | None = None, instance: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """What has happened, in the order of (at, profile, as it happened); of one profile, journey or instance."""
+        profile = id_of(profile, "profile")
         kept = self._see(self._kept())  # a copy: reading may take long, or end in another thread
         if kept is not None:
             yield from views.records(kept, profile, journey, instance)

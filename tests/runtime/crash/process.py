@@ -11,9 +11,7 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-import psycopg
-
-from journeys.errors import Conflict
+from journeys.errors import Conflict, StoreUnavailable
 from journeys.runtime.stores import open_store
 from tests.runtime.crash.campaign import DOCUMENT, LATE, Sent, evaluator, script, work
 
@@ -43,7 +41,7 @@ def _live(folder: Path, url: str, name: str, kind: str, seed: int, batches: int,
             work(made, steps, begin=done, reached=lambda step: _note(place, step))
             store.close()
             return
-        except (psycopg.OperationalError, Conflict):
+        except (StoreUnavailable, Conflict):
             time.sleep(0.05)
 
 

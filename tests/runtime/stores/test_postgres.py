@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from journeys.errors import Conflict, JourneysError
+from journeys.cli import main
+from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange
-from journeys.runtime.stores import AsyncPostgresStore, PostgresStore
+from journeys.runtime.stores import AsyncPostgresStore, PostgresStore, open_store
 from journeys.testing._store_parts import conflicts, increased, together, until_committed
 
 
@@ -245,7 +246,8 @@ class Proxy:
                     pass
 
     def close(self) -> None:
-        self.listening.shutdown(socket.SHUT_RDWR)
+        if self.listening.fileno() >= 0:
+            self.listening.shutdown(socket.SHUT_RDWR)
         for each in (self.listening, *self.open):
             each.close()
 
@@ -256,6 +258,39 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
         proxy = Proxy(postgres_url.partition("host=")[2] + "/.s.PGSQL.5432", Path(directory))
         yield proxy
         proxy.close()
+
+
+def test_a_server_that_has_gone(proxy: Proxy, new_schema: Callable[[], str]) -> None:
+    with PostgresStore(proxy.url, schema=new_schema()) as store:
+        proxy.close()
+        with pytest.raises(StoreUnavailable, match="PostgreSQL: ") as raised:
+            store.figures()
+        assert "\n" not in str(raised.value) and isinstance(raised.value.__cause__, psycopg.OperationalError)
+        with pytest.raises(StoreUnavailable):
+            store.commit(ChangeSet(states=[state("u:1")]))
+
+
+def test_a_server_that_goes_away_under_a_command(
+    proxy: Proxy, new_schema: Callable[[], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"{proxy.url}&schema={new_schema()}"
+
+    def opened(where: str) -> Any:
+        store = open_store(where)
+        proxy.close()
+        return store
+
+    monkeypatch.setattr("journeys.cli._io.open_store", opened)
+    assert main(["status", "--store", url]) == 2
+    out, told = capsys.readouterr()
+    assert (out, told.count("\n")) == ("", 1) and told.startswith("--store: PostgreSQL: ")
+
+
+def test_what_names_no_server() -> None:
+    with pytest.raises(ValueError, match="expected what PostgreSQL takes, such as postgresql://"):
+        PostgresStore("somewhere")
+    with pytest.raises(TypeError, match="got 3"):
+        PostgresStore(3)  # type: ignore[arg-type]
 
 
 def lose_commits(proxy: Any, schema: str, cuts: int) -> None:
@@ -271,7 +306,7 @@ def lose_commits(proxy: Any, schema: str, cuts: int) -> None:
             proxy.armed = ("before", "after")[n % 2]
             try:
                 store.commit(change)
-            except psycopg.OperationalError:
+            except StoreUnavailable:
                 lost += 1
             proxy.armed = None
             try:

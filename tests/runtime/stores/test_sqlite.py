@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from journeys.errors import Conflict, JourneysError
+from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import ChangeSet, StateChange, TraceRow
-from journeys.runtime.stores import SQLiteStore
+from journeys.runtime.stores import SQLiteStore, open_store
 
 
 def state(key: str, expected: int = 0, content: bytes = b"{}", **fields: Any) -> StateChange:
@@ -63,8 +63,19 @@ def test_the_file_of_another_application_is_left_alone(path: Path) -> None:
 
 def test_no_database_at_all(path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(StoreUnavailable, match="file is not a database") as raised:
         SQLiteStore(path)
+    assert isinstance(raised.value.__cause__, sqlite3.DatabaseError)
+
+
+def test_a_place_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreUnavailable, match=f"there is no folder '{tmp_path}/no'"):
+        SQLiteStore(tmp_path / "no" / "a.db")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreUnavailable, match=f"there is no folder 'no/such' in '{tmp_path}'"):
+        open_store("sqlite:///no/such/a.db")  # three slashes where an absolute path has four
+    with pytest.raises(StoreUnavailable, match="is a folder"):
+        SQLiteStore(tmp_path)
 
 
 def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +226,7 @@ def test_a_forked_child_opens_the_file_for_itself(path: Path) -> None:
     code = f"""
 import os
 from journeys.ports import ChangeSet, StateChange
-from journeys.runtime.stores import SQLiteStore
+from journeys.runtime.stores import SQLiteStore, open_store
 store = SQLiteStore({str(path)!r})
 store.commit(ChangeSet(states=[StateChange(key="u:parent", state=b"", expected=0)]))
 before = store._connection

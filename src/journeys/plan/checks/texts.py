@@ -48,8 +48,8 @@ def _fields(value: object, path: str) -> Iterator[tuple[str, str, Any]]:
             yield from _fields(each, member(path, name))
 
 
-def difference(one: Any, other: Any, path: str = "$") -> str:
-    """The path of the first place where two definitions that are not equal differ."""
+def difference(one: Any, other: Any, path: str = "$") -> tuple[str, Any, Any]:
+    """The path of the first place where two definitions that are not equal differ, and what they have there."""
     if type(one) is type(other) and attrs.has(type(one)):
         for field in attrs.fields(type(one)):
             mine, theirs = getattr(one, field.name), getattr(other, field.name)
@@ -63,4 +63,4 @@ def difference(one: Any, other: Any, path: str = "$") -> str:
         for index, (mine, theirs) in enumerate(zip(one, other, strict=True)):
             if mine != theirs:
                 return difference(mine, theirs, element(path, index))
-    return path
+    return path, one, other

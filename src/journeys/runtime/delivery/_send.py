@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from journeys._time import described
 from journeys.ports import Delivery
 
 _LIST_CALLS = frozenset(("add", "remove"))
@@ -30,10 +31,10 @@ def is_batched(destination: object, delivery: Delivery) -> bool:
 
 def check(name: str, destination: object, *, awaits: bool) -> None:
     """TypeError if deliveries cannot be handed to it in this way."""
-    if not takes_single(destination) and not takes_batches(destination):
+    if isinstance(destination, type) or not (takes_single(destination) or takes_batches(destination)):
         raise TypeError(
-            f"destination {name!r} is {type(destination).__name__}, which has no deliver(delivery): "
-            "wrap a callable in journeys.destinations.Function"
+            f"destination {name!r}: expected one with a method deliver(delivery), got {described(destination)}: "
+            f"{_right(destination)}"
         )
     if awaits:
         return
@@ -41,7 +42,20 @@ def check(name: str, destination: object, *, awaits: bool) -> None:
         found = getattr(destination, method, None)
         twin = hasattr(destination, f"{method}_async")
         if inspect.iscoroutinefunction(found) or (found is None and twin):
-            raise TypeError(f"destination {name!r} has to be awaited: use AsyncDeliverer, or give it a sync {method}()")
+            raise TypeError(
+                f"destination {name!r} has to be awaited: use AsyncEvaluator or AsyncDeliverer, "
+                f"or give it a sync {method}()"
+            )
+
+
+def _right(destination: object) -> str:
+    if isinstance(destination, type):
+        return f"make one, {destination.__name__}(…)"
+    if isinstance(destination, str):
+        return "a URL goes into journeys.destinations.Webhook(url, secret=…)"
+    if callable(destination):
+        return "wrap it, journeys.destinations.Function(…)"
+    return "give it that method, or wrap a callable in journeys.destinations.Function"
 
 
 def hand_over(destination: Any, deliveries: Sequence[Delivery], batched: bool) -> None:

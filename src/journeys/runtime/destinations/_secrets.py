@@ -81,7 +81,9 @@ def secrets(value: SecretText | Iterable[SecretText] | None) -> tuple[Secret, ..
     """One secret, several, or none."""
     if value is None:
         return ()
-    return (secret(value),) if isinstance(value, (Secret, str)) else tuple(map(secret, value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return tuple(map(secret, value))
+    return (secret(value),)
 
 
 def bearer(token: Secret, scheme: str = "Bearer") -> Secret:

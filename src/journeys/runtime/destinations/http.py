@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from journeys import errors
+from journeys._time import described
 from journeys.plan.values import ABSENT, text_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import SECRET, Adapter, WrongSetting, setting
@@ -58,6 +59,8 @@ class HTTP(Adapter):
 
     def __attrs_post_init__(self) -> None:
         with setting("url"):
+            if not isinstance(self.url, str):
+                raise TypeError(f"expected a URL, got {described(self.url)}")
             authority = self.url.partition("://")[2].partition("/")[0].partition("?")[0]
             if "{{" in authority:
                 raise ValueError("the host of a URL is fixed: tags may stand in its path and its query")

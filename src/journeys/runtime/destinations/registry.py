@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from journeys import errors
+from journeys._time import described
 from journeys.codec.problems import Report, member
 from journeys.errors import Problem, nearest
 from journeys.model.space import DestinationDefinition
@@ -109,6 +110,7 @@ def build_destinations(
     directory: str | Path | None = None,
 ) -> dict[str, Destination]:
     """The destinations of a space, by their keys; InvalidDefinition tells all that is wrong with any of them."""
+    _check_are_definitions(definitions)
     report = Report()
     application = _Application(
         environ=Ours() if environ is None else environ,
@@ -136,11 +138,21 @@ def check_destinations(
     Without an ``environ`` secrets only have to be named: who checks a definition rarely has them. With one (such as
     ``own_variables()``) they must be in it. ``network`` says what the application will allow.
     """
+    _check_are_definitions(definitions)
     report = Report()
     application = _Application(environ=environ, network=network, trusted=True)
     for key, definition in definitions.items():
         _build(key, definition, application, report, member("$.destinations", key))
     return report.problems
+
+
+def _check_are_definitions(definitions: Any) -> None:
+    if not isinstance(definitions, Mapping):
+        raise TypeError(f"expected a mapping from key to DestinationDefinition, got {described(definitions)}")
+    for key, each in definitions.items():
+        if not isinstance(each, DestinationDefinition):
+            right = "write DestinationDefinition('record'), or take the destinations of a space"
+            raise TypeError(f"{key!r}: expected a DestinationDefinition, got {described(each)}: {right}")
 
 
 def own_variables() -> Mapping[str, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from journeys._time import described
 from journeys.errors import nearest
 from journeys.ports import AsyncStore, Store
 from journeys.runtime.stores.memory import MemoryStore
@@ -32,9 +35,10 @@ def open_store(where: str | Store) -> Store:
 
     ``memory:``, ``sqlite:///journeys.db`` (four slashes before an absolute path), or what PostgreSQL takes, such as
     ``postgresql://user@host/database``, with ``?schema=shop`` if it is not to be in the schema ``journeys``.
+    ``errors.StoreUnavailable`` if it cannot be opened.
     """
     if not isinstance(where, str):
-        return where
+        return _checked(where)
     scheme, _, rest = where.partition(":")
     if where == "memory:":
         return MemoryStore()
@@ -50,12 +54,28 @@ def open_store(where: str | Store) -> Store:
 
 def open_async_store(where: str | Store | AsyncStore) -> Store | AsyncStore:
     """The same for an event loop: a PostgreSQL URL opens an ``AsyncPostgresStore``, with its first use."""
+    if inspect.iscoroutinefunction(getattr(where, "load", None)):
+        return where  # type: ignore[return-value]
     if isinstance(where, str) and where.partition(":")[0] in ("postgresql", "postgres"):
         from journeys.runtime.stores.postgres import AsyncPostgresStore
 
         url, schema = _split_schema(where)
         return AsyncPostgresStore(url, schema=schema)
     return open_store(where)  # type: ignore[arg-type]
+
+
+def _checked(store: Any) -> Store:
+    """The store itself; TypeError if it is none that can be used without awaiting."""
+    right = "write memory:, sqlite:///journeys.db or postgresql://user@host/database, or give a store"
+    if isinstance(store, os.PathLike):
+        right = f"write 'sqlite:///{os.fspath(store)}'"
+    elif isinstance(store, type):
+        right = f"make one, {store.__name__}(…)"
+    elif inspect.iscoroutinefunction(getattr(store, "load", None)):
+        raise TypeError(f"{described(store)} has to be awaited: use AsyncEvaluator")
+    elif all(callable(getattr(store, name, None)) for name in ("load", "commit", "notes")):
+        return store  # type: ignore[no-any-return]
+    raise TypeError(f"expected a store or its URL, got {described(store)}: {right}")
 
 
 def _split_schema(url: str) -> tuple[str, str]:

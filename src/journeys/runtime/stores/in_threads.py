@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from journeys._time import described
 from journeys.ports import Store
 
 #: records that are read at a time
@@ -23,6 +24,8 @@ class InThreads:
     """
 
     def __init__(self, store: Store) -> None:
+        if not hasattr(store, "keeps_objects"):
+            raise TypeError(f"expected a Store, got {described(store)}")
         self.keeps_objects = store.keeps_objects
         self._store = store
 

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mappi
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Generic, Self, TypeVar
 
-from journeys.errors import Conflict, JourneysError
+from journeys._time import described
+from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
 from journeys.runtime.stores._operations import PAGE, Operations, as_unit
 from journeys.runtime.stores._postgres_sql import SESSION, PostgresStatements
@@ -22,9 +23,13 @@ from journeys.runtime.stores._sync import SyncStore
 try:
     import psycopg
     from psycopg import errors
+    from psycopg.conninfo import conninfo_to_dict
     from psycopg.pq import ConnStatus, TransactionStatus
 except ImportError as missing:
     raise JourneysError("PostgreSQL needs psycopg: pip install 'journeys[postgres]'") from missing
+
+#: how the codes begin of what the server says when it goes away, shuts down or has no room; without a code it is silent
+_UNAVAILABLE = ("08", "53", "57P")
 
 C = TypeVar("C", "psycopg.Connection[Any]", "psycopg.AsyncConnection[Any]")
 
@@ -85,11 +90,25 @@ def _mistrust(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
 
 
 @contextmanager
-def _conflicts() -> Iterator[None]:
+def _our_errors() -> Iterator[None]:
     try:
         yield
     except (errors.DeadlockDetected, errors.SerializationFailure) as error:
         raise Conflict(f"the database gave way to another worker: {error}") from error
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(_UNAVAILABLE):
+            raise
+        raise StoreUnavailable(f"PostgreSQL: {' '.join(str(error).split())}") from error
+
+
+def _check_conninfo(conninfo: object) -> None:
+    right = "what PostgreSQL takes, such as postgresql://user@host/database"
+    if not isinstance(conninfo, str):
+        raise TypeError(f"expected {right}, got {described(conninfo)}")
+    try:
+        conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError as error:
+        raise ValueError(f"expected {right}: {error}") from None
 
 
 def _request(statement: Statement) -> tuple[str, Sequence[Any] | None]:
@@ -118,10 +137,12 @@ def _element(value: str | int | bytes | None) -> str:
 class PostgresStore(SyncStore):
     """Keeps everything in one schema of a PostgreSQL database, for any number of workers on any number of machines.
 
-    ``schema`` is made if it is not there. At most ``connections`` are open at once.
+    ``schema`` is made if it is not there. At most ``connections`` are open at once. ``errors.StoreUnavailable`` if the
+    server cannot be reached, from any method; the next one tries to reach it again.
     """
 
     def __init__(self, conninfo: str, *, schema: str = "journeys", connections: int = 16) -> None:
+        _check_conninfo(conninfo)
         self.schema = schema
         self._conninfo = conninfo
         self._operations = Operations(PostgresStatements(schema))
@@ -141,8 +162,9 @@ class PostgresStore(SyncStore):
         with self._slots:
             connection = self._idle.take()
             if connection is None:
-                connection = psycopg.connect(self._conninfo, **_SETTINGS)
-                connection.execute(SESSION, (self.schema, self.schema))
+                with _our_errors():
+                    connection = psycopg.connect(self._conninfo, **_SETTINGS)
+                    connection.execute(SESSION, (self.schema, self.schema))
             try:
                 yield connection
             except BaseException as error:
@@ -175,7 +197,7 @@ class PostgresStore(SyncStore):
 
 
 def _send(connection: psycopg.Connection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
-    with _conflicts():
+    with _our_errors():
         if len(batch) == 1:
             cursors = [connection.execute(*_request(batch[0]))]
         else:
@@ -193,6 +215,7 @@ class AsyncPostgresStore:
     keeps_objects = False
 
     def __init__(self, conninfo: str, *, schema: str = "journeys", connections: int = 16) -> None:
+        _check_conninfo(conninfo)
         self.schema = schema
         self._conninfo = conninfo
         self._operations = Operations(PostgresStatements(schema))
@@ -208,8 +231,9 @@ class AsyncPostgresStore:
         async with self._slots:
             connection = self._idle.take()
             if connection is None:
-                connection = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS)
-                await connection.execute(SESSION, (self.schema, self.schema))
+                with _our_errors():
+                    connection = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS)
+                    await connection.execute(SESSION, (self.schema, self.schema))
             try:
                 yield connection
             except BaseException as error:
@@ -357,7 +381,7 @@ class AsyncPostgresStore:
 
 
 async def _send_async(connection: psycopg.AsyncConnection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
-    with _conflicts():
+    with _our_errors():
         if len(batch) == 1:
             cursors = [await connection.execute(*_request(batch[0]))]
         else:

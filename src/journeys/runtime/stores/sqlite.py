@@ -12,7 +12,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from journeys.errors import JourneysError, nearest
+from journeys._time import described
+from journeys.errors import JourneysError, StoreUnavailable, nearest
 from journeys.ports import ChangeSet
 from journeys.runtime.stores._operations import Operations, as_unit
 from journeys.runtime.stores._statements import (
@@ -209,7 +210,7 @@ class SQLiteStore(SyncStore):
 
     With ``synchronous="FULL"`` what was committed survives a power cut; with ``"NORMAL"``, which is faster, the last
     commits may be lost then (never by the death of the process alone). ``timeout`` is how many seconds to wait for
-    another process that is writing.
+    another process that is writing. ``errors.StoreUnavailable`` if the file cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, synchronous: str = "FULL", timeout: float = 30.0) -> None:
@@ -217,8 +218,12 @@ class SQLiteStore(SyncStore):
             raise JourneysError(
                 f"SQLite 3.37 or newer is needed, and this Python has {sqlite3.sqlite_version}: use another Python"
             )
-        if synchronous.upper() not in SYNCHRONOUS:
-            raise ValueError(f"unknown synchronous {synchronous!r}: {nearest(synchronous.upper(), SYNCHRONOUS)}")
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"path: expected the name of a file, got {described(path)}")
+        if not isinstance(synchronous, str) or synchronous.upper() not in SYNCHRONOUS:
+            raise ValueError(f"unknown synchronous {synchronous!r}: {nearest(str(synchronous).upper(), SYNCHRONOUS)}")
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise TypeError(f"timeout: expected a number of seconds, got {described(timeout)}")
         self.path = Path(path)
         self.synchronous = synchronous.upper()
         self.timeout = timeout
@@ -228,6 +233,9 @@ class SQLiteStore(SyncStore):
         self._closed = False
         try:
             self._unit(self._operations.open())
+        except sqlite3.Error as error:
+            self.close()
+            raise StoreUnavailable(self._told(error)) from error
         except BaseException:
             self.close()
             raise
@@ -235,6 +243,15 @@ class SQLiteStore(SyncStore):
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.path)!r}, synchronous={self.synchronous!r})"
+
+    def _told(self, error: sqlite3.Error) -> str:
+        """Why the file could not be opened: SQLite says the same of all that can be wrong with its place."""
+        if not self.path.parent.is_dir():
+            place = "" if self.path.is_absolute() else f" in {os.getcwd()!r}"
+            return f"there is no folder {str(self.path.parent)!r}{place}"
+        if self.path.is_dir():
+            return f"{str(self.path)!r} is a folder: give the name of a file in it"
+        return f"{self.path}: {error}"
 
     def _connect(self) -> Any:
         """A connection to the file, in the state in which all of them are."""
