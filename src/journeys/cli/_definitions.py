@@ -7,11 +7,12 @@ import json
 from typing import Any
 
 from journeys.cli._destinations import add_network_options, network
-from journeys.cli._io import Failure, counted, examine, listed, read_bytes, read_space, space_argument
+from journeys.cli._io import Failure, counted, listed, read_bytes, read_space, space_argument
 from journeys.codec.schema import json_schema
 from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.destinations import check_destinations, own_variables
 from journeys.errors import nearest
+from journeys.plan.validate import examine
 from journeys.runtime.render import Counts, graph_of, to_mermaid, to_svg, to_text
 
 _RENDER = {"mermaid": to_mermaid, "svg": to_svg, "text": to_text}
@@ -51,10 +52,10 @@ def add_commands(commands: Any) -> None:
 
 def run_validate(options: argparse.Namespace) -> int:
     """Exit code 1 if there is a problem."""
-    space, problems = examine(options.space)
-    if space is not None:
-        environ = own_variables() if options.secrets else None
-        problems += check_destinations(space.destinations, environ=environ, network=network(options))
+    found = examine(read_bytes(options.space))
+    environ = own_variables() if options.secrets else None
+    of_destinations = check_destinations(found.destinations, environ=environ, network=network(options))
+    problems = [*found.problems, *of_destinations]
     if options.json:
         for each in problems:
             print(json.dumps({name: getattr(each, name) for name in ("code", "path", "message", "hint")}))

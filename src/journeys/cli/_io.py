@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from journeys._time import parse_instant
 from journeys.codec import load_space
 from journeys.codec.strict_json import InvalidJSON, parse_json
-from journeys.errors import InvalidDefinition, JourneysError, Problem
+from journeys.errors import JourneysError, Problem
 from journeys.model.space import Space
-from journeys.plan.validate import validate
+from journeys.plan.validate import examine
 from journeys.runtime._opening import SPACE
 from journeys.runtime.stores import open_store
 
@@ -39,19 +39,10 @@ def read_bytes(path: str) -> bytes:
 
 def read_space(path: str) -> Space:
     """The space in a file; all its problems at once and exit code 1 if it is invalid."""
-    space, problems = examine(path)
-    if space is None or problems:
-        raise Failure(f"{path}: {counted(len(problems), 'problem')}\n{listed(problems)}", 1)
-    return space
-
-
-def examine(path: str) -> tuple[Space | None, list[Problem]]:
-    """The space in a file, if it can be read, and everything that is wrong with it."""
-    try:
-        space = load_space(read_bytes(path))
-    except InvalidDefinition as error:
-        return None, list(error.problems)
-    return space, validate(space)
+    found = examine(read_bytes(path))
+    if found.space is None or found.problems:
+        raise Failure(f"{path}: {counted(len(found.problems), 'problem')}\n{listed(found.problems)}", 1)
+    return found.space
 
 
 def space_argument(command: Any) -> None:
@@ -99,7 +90,7 @@ def instant(text: str | None, option: str) -> int | None:
         raise Failure(f"{option}: {error}") from None
 
 
-def listed(problems: list[Problem]) -> str:
+def listed(problems: Iterable[Problem]) -> str:
     """One problem a paragraph: where, what, and what would be right."""
     lines = []
     for each in problems:

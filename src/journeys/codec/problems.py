@@ -11,6 +11,7 @@ import attrs
 from journeys.errors import Problem, nearest
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SEGMENT = re.compile(r'\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')
 _SHOWN = 60
 
 
@@ -24,6 +25,17 @@ def member(path: str, name: object) -> str:
 def element(path: str, index: int) -> str:
     """The path of an element of a list."""
     return f"{path}[{index}]"
+
+
+def segments(path: str) -> list[str | int]:
+    """The names and indices that a path is made of, up to a name that is no text."""
+    found: list[str | int] = []
+    end = 1
+    while match := _SEGMENT.match(path, end):
+        name, index, quoted = match.groups()
+        found.append(name if name is not None else int(index) if index is not None else json.loads(quoted))
+        end = match.end()
+    return found
 
 
 def shown(value: object) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from journeys.codec import dump_space, load_space
-from journeys.codec.documents import too_deep
+from journeys.codec.documents import Document, parsed, too_deep
 from journeys.codec.problems import Report, element, member
 from journeys.errors import InvalidDefinition, Problem
 from journeys.model.conditions import ContextRef, FirstRef, TraitRef
 from journeys.model.journey import Journey
-from journeys.model.space import ComputedTrait, Space
+from journeys.model.space import ComputedTrait, DestinationDefinition, Space
 from journeys.model.steps import ProfileRef, Template
 from journeys.plan.checks.conditions import Scope, audiences_in, check_condition, check_filters, traits_of
 from journeys.plan.checks.durations import check_not_negative, check_positive
@@ -23,22 +23,68 @@ from journeys.plan.checks.steps import Surroundings, check_destination, check_nu
 from journeys.plan.checks.texts import check_texts, difference
 from journeys.plan.codes import CODES
 from journeys.plan.limits import Limits, limits_of
+from journeys.plan.mending import Mended, mended
 
-__all__ = ["CODES", "validate"]
+__all__ = ["CODES", "Examined", "examine", "validate"]
 
+#: problems after which there is no document to go on with
+_NO_DOCUMENT = ("ambiguous_value", "too_deep")
 #: what a document means by an object where a constant may stand
 _FOR_A_CONSTANT = (TraitRef, ContextRef, FirstRef, ProfileRef, Template)
 
 
-def validate(space: Space) -> list[Problem]:
-    """Every problem of a space; none means that it can run.
+@attrs.frozen
+class Examined:
+    """What is found in a document: the space, if it has no problem of form, and all problems.
 
-    A space made in Python is first held against what its document may say: the two must say the same. If it fails
-    there, those problems are all, for nothing more can be said of values of the wrong type. TypeError if it is no
-    space.
+    ``destinations`` are those whose definitions can be read.
+    """
+
+    space: Space | None
+    problems: tuple[Problem, ...]
+    destinations: Mapping[str, DestinationDefinition]
+
+
+def examine(document: Document) -> Examined:
+    """The space of a document and every problem of it, of form and of meaning (L1)."""
+    try:
+        space = load_space(document)
+    except InvalidDefinition as error:
+        rest = _rest(document, error.problems)
+        if rest is None:
+            return Examined(None, error.problems, {})
+        definitions = rest.space.destinations.items()
+        readable = {key: each for key, each in definitions if rest.is_whole(member("$.destinations", key))}
+        return Examined(None, (*error.problems, *_beyond(rest)), readable)
+    return Examined(space, tuple(validate(space)), space.destinations)
+
+
+def validate(space: Space) -> list[Problem]:
+    """Every problem of a space; none means that it can run. TypeError if it is no space.
+
+    A space made in Python is first held against what its document may say: the two must say the same. Parts that fail
+    there are not looked at any further, for nothing more can be said of values of the wrong type; the rest is.
     """
     if problems := _structure(space):
-        return problems
+        rest = None if problems[0].code in _NO_DOCUMENT else _rest(dump_space(space), problems)
+        return problems if rest is None else [*problems, *_beyond(rest)]
+    return _meaning(space)
+
+
+def _rest(document: Document, problems: Sequence[Problem]) -> Mended | None:
+    """What is left of a document without its problems of form."""
+    try:
+        return mended(parsed(document), problems)
+    except InvalidDefinition:
+        return None
+
+
+def _beyond(rest: Mended) -> list[Problem]:
+    """The problems of meaning that a document has besides those of form."""
+    return [each for each in _meaning(rest.space) if not rest.follows(each)]
+
+
+def _meaning(space: Space) -> list[Problem]:
     report = Report()
     limits = limits_of(space.settings)
     scope = Scope(dict.fromkeys(each.key for each in space.audiences))

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +24,7 @@ from journeys.engine._state import ProfileState
 from journeys.errors import InvalidDefinition, NewerState, Problem, UnknownJourney, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
+from journeys.plan.validate import examine
 from journeys.plan.values import NEVER
 from journeys.ports import AsyncListDestination, Clock, ListDestination, Waiting
 from journeys.runtime import _tidying
@@ -61,8 +62,11 @@ GROUP = 1000
 LEASE = timedelta(seconds=15)
 
 
-def as_space(definition: Definition) -> Space:
-    """A space from itself, from journeys, or from a JSON document; TypeError for anything else."""
+def as_space(definition: Definition, given: Collection[str] = ()) -> Space:
+    """A space from itself, from journeys, or from a JSON document; TypeError for anything else.
+
+    InvalidDefinition carries all problems of a document. ``given`` are the destinations that it need not define.
+    """
     if isinstance(definition, Space):
         return definition
     if isinstance(definition, Journey):
@@ -70,7 +74,12 @@ def as_space(definition: Definition) -> Space:
     if isinstance(definition, Mapping) and any(isinstance(each, Journey) for each in definition.values()):
         raise TypeError("expected journeys as a list, got a mapping: each has its key already")
     if isinstance(definition, (str, bytes, Mapping)):
-        return load_space(definition)
+        try:
+            return load_space(definition)
+        except InvalidDefinition:
+            found = examine(definition).problems
+            known = [each for each in found if each.code == "unknown_destination" and each.got in given]
+            raise InvalidDefinition(each for each in found if each not in known) from None
     if isinstance(definition, type) or not isinstance(definition, Iterable):
         right = ": load_space(path.read_bytes()) reads a file" if isinstance(definition, os.PathLike) else ""
         raise TypeError(f"expected a Space, journeys or a JSON document, got {described(definition)}{right}")
@@ -171,7 +180,7 @@ class Logic:
 
     def __init__(self, space: Definition, destinations: Mapping[str, Any] | None, clock: Clock | None) -> None:
         given = destinations_of({} if destinations is None else destinations)
-        self.space = with_destinations(as_space(space), given)
+        self.space = with_destinations(as_space(space, given), given)
         self.clock: Clock = SystemClock() if clock is None else clock_of(clock)
         self.is_live = not isinstance(self.clock, ManualClock)
         self.destinations = built_destinations(self.space, given)

@@ -7,9 +7,9 @@ import runpy
 from functools import lru_cache
 from pathlib import Path
 
-from journeys.codec import load_space
 from journeys.model.journey import Journey
 from journeys.model.space import Space
+from journeys.runtime.evaluator import as_space
 
 
 def space_from(place: Path | str) -> Space:
@@ -27,7 +27,7 @@ def space_from(place: Path | str) -> Space:
 @lru_cache(maxsize=256)
 def _of_file(file: Path) -> Space:
     if file.suffix == ".json":
-        return load_space(file.read_text(encoding="utf-8"))
+        return as_space(file.read_text(encoding="utf-8"))
     made = runpy.run_path(str(file))
     if "space" not in made:
         raise ValueError(f"{file} makes nothing that is named `space`")
