@@ -237,6 +237,18 @@ def test_a_plan_is_held_against_the_version_that_it_replaces(shop: Shop) -> None
     assert code == 2 and "the plan moves people from version 1, and version 2 is current [wrong_version]" in told
 
 
+def test_figures_of_a_journey_need_a_trace(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    path = shop.file(CART)
+    for given, trace in ((["cart"], "TRACE.ndjson"), (["cart", "trace.ndjson"], "trace.ndjson")):
+        assert main(["figures", path, *given]) == 2
+        assert capsys.readouterr().err == (
+            "'cart' is a journey, and there is no such file: name a trace before it, as in "
+            f"`journeys figures {path} {trace} cart`, or the store with --store\n"
+        )
+    assert main(["figures", path, "crat"]) == 2  # may well be a file
+    assert capsys.readouterr().err == "crat: No such file or directory\n"
+
+
 @pytest.mark.parametrize(
     "command",
     ["status", "deliver", "pause cart", "timeline u1", "explain SPACE u1 cart", "figures SPACE", "diff SPACE SPACE"],

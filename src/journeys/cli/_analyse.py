@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from journeys.cli._io import (
@@ -130,6 +131,7 @@ def run_figures(options: argparse.Namespace) -> int:
         options.trace, options.journey = None, options.trace
     if (options.store is None) == (options.trace is None):
         raise Failure("give a TRACE or a --store")
+    _check_order(space, options)
     start, end = instant(options.start, "--from"), instant(options.end, "--to")
     if options.store is not None:
         with closing(opened_store(options.store)) as store:
@@ -137,6 +139,16 @@ def run_figures(options: argparse.Namespace) -> int:
     else:
         figures = Figures.of(space, _lines(options.trace), start=start, end=end, people=options.people)
     return _print(figures, options, options.journey)
+
+
+def _check_order(space: Space, options: argparse.Namespace) -> None:
+    """A journey in the place of the trace is a slip, and no file that is missing."""
+    if options.trace in {each.key for each in space.journeys} and not Path(options.trace).exists():
+        trace = "TRACE.ndjson" if options.journey is None else options.journey
+        raise Failure(
+            f"{options.trace!r} is a journey, and there is no such file: name a trace before it, as in "
+            f"`journeys figures {options.space} {trace} {options.trace}`, or the store with --store"
+        )
 
 
 def run_forecast(options: argparse.Namespace) -> int:
