@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from journeys import Branch, HoldUntil, Journey, Space, load_space
 from journeys._time import parse_instant
 from journeys.testing import Scenario, space_from
-from journeys.testing._vocabulary import Moment, Vocabulary
+from journeys.testing._alphabet import Alphabet, Moment
 from journeys.testing.strategies import calls, populations
 from tests.examples.golden import EXAMPLES, NAMES
 from tests.testing.spaces import cart, shop
@@ -38,40 +38,40 @@ def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_words_of_a_space() -> None:
-    words = Vocabulary(shop)
-    assert set(words.events) == {"Cart Modified", "Order Completed", "Cart Emptied", "Account Deleted"}
-    assert words.events["Cart Modified"]["value"] == [50, 51, 49, "50"]
-    assert "id-1" in words.events["Order Completed"]["cart_id"]
-    assert "cart_id" not in words.events["Account Deleted"]
-    assert 100 in words.events["Order Completed"]["revenue"]  # what the computed trait is compared with
-    assert set(words.traits) == {"email", "subscriptions.email", "first_name", "answered"}
-    assert {str(each) for each in words.durations} >= {"PT2H", "P7D", "P30D"}
-    assert words.entries == {"Cart Modified"}
+    alphabet = Alphabet(shop)
+    assert set(alphabet.events) == {"Cart Modified", "Order Completed", "Cart Emptied", "Account Deleted"}
+    assert alphabet.events["Cart Modified"]["value"] == [50, 51, 49, "50"]
+    assert "id-1" in alphabet.events["Order Completed"]["cart_id"]
+    assert "cart_id" not in alphabet.events["Account Deleted"]
+    assert 100 in alphabet.events["Order Completed"]["revenue"]  # what the computed trait is compared with
+    assert set(alphabet.traits) == {"email", "subscriptions.email", "first_name", "answered"}
+    assert {str(each) for each in alphabet.durations} >= {"PT2H", "P7D", "P30D"}
+    assert alphabet.entries == {"Cart Modified"}
 
 
 def test_the_words_of_everything() -> None:
-    words = Vocabulary(EVERYTHING)
-    assert len(words.events) >= 5 and len(words.traits) >= 5
-    for paths in [*words.events.values(), words.traits]:
+    alphabet = Alphabet(EVERYTHING)
+    assert len(alphabet.events) >= 5 and len(alphabet.traits) >= 5
+    for paths in [*alphabet.events.values(), alphabet.traits]:
         for values in paths.values():
             assert values
     assert any(
-        isinstance(value, Moment) for paths in words.events.values() for values in paths.values() for value in values
+        isinstance(value, Moment) for paths in alphabet.events.values() for values in paths.values() for value in values
     )
 
 
 def test_drafts_and_archived_journeys_name_nothing() -> None:
     draft = attrs.evolve(cart, status="draft")
-    assert not Vocabulary(Space(journeys=[draft])).events
+    assert not Alphabet(Space(journeys=[draft])).events
 
 
 def test_events_of_the_context_are_those_that_branches_name() -> None:
     hold = HoldUntil([Branch("b", "Shop - Visit")], max_duration="PT1H", timeout="nudge")
     journey: Journey = attrs.evolve(cart, steps={**cart.steps, "hold": hold})
-    words = Vocabulary(Space(journeys=[journey]))
-    assert "value" in words._in_context("Cart Modified - changed")
-    assert words._in_context("Shop - Visit - b") is words.events["Shop - Visit"]
-    assert words._in_context("Unknown - b") is words.events["Unknown"]
+    alphabet = Alphabet(Space(journeys=[journey]))
+    assert "value" in alphabet._in_context("Cart Modified - changed")
+    assert alphabet._in_context("Shop - Visit - b") is alphabet.events["Shop - Visit"]
+    assert alphabet._in_context("Unknown - b") is alphabet.events["Unknown"]
 
 
 @pytest.mark.parametrize(

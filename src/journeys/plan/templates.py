@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from journeys.codec.problems import element, member
 from journeys.model import steps as m
 from journeys.model.conditions import ContextRef, TraitRef
 from journeys.plan.compiler import Compiler, segments
@@ -61,6 +62,25 @@ def merge_tags(text: str) -> Iterator[tuple[int, int, str]]:
     while (start := text.find("{{", end)) >= 0 and (close := text.find("}}", start + 2)) >= 0:
         end = close + 2
         yield start, end, text[start + 2 : close]
+
+
+def tags_in(template: Any, path: str = "$") -> Iterator[tuple[str, TraitRef | ContextRef, str | None]]:
+    """The merge tags of a template, however deep: where their text stands, what they read, and their default.
+
+    What stands between braces and is no merge tag is passed over.
+    """
+    if isinstance(template, Mapping):
+        for name, each in template.items():
+            yield from tags_in(each, member(path, name))
+    elif isinstance(template, (list, tuple)):
+        for index, each in enumerate(template):
+            yield from tags_in(each, element(path, index))
+    elif isinstance(template, str):
+        for _, _, content in merge_tags(template):
+            try:
+                yield path, *parse_tag(content)
+            except ValueError:
+                continue
 
 
 def compile_text(text: str, compiler: Compiler) -> Render:

@@ -24,8 +24,8 @@ except ImportError as error:
 
 from journeys._time import DAY, HOUR, MINUTE, format_instant, instant_of
 from journeys.runtime.evaluator import as_space
+from journeys.testing._alphabet import Alphabet, bodies_of, dated
 from journeys.testing._compiled import Definition
-from journeys.testing._vocabulary import Vocabulary, bodies_of, dated
 from journeys.testing.scenario import START
 
 __all__ = ["calls", "populations"]
@@ -44,13 +44,13 @@ def calls(
     space: Definition, *, people: int = 3, start: str | datetime | int = START, links: bool = True
 ) -> st.SearchStrategy[Call]:
     """Single valid Segment calls in the weeks from ``start`` on; with ``links`` also visitors, logins and aliases."""
-    words = Vocabulary(as_space(space))
+    alphabet = Alphabet(as_space(space))
     begin = instant_of(start)
 
     def made(who: Call, body: Call, gap: int) -> Call:
         return _timed(_by(who, body), begin + gap)
 
-    return st.builds(made, _people(people, links), _bodies(words, people, links), st.sampled_from(_gaps(words)))
+    return st.builds(made, _people(people, links), _bodies(alphabet, people, links), st.sampled_from(_gaps(alphabet)))
 
 
 def populations(
@@ -70,13 +70,13 @@ def populations(
     those before them, with ``duplicates`` some come twice under one messageId, with ``links`` there are visitors who
     log in, and aliases.
     """
-    words = Vocabulary(as_space(space))
+    alphabet = Alphabet(as_space(space))
     begin = instant_of(start)
     # three choices a call, the simplest first: that is what Hypothesis shrinks well
     move = st.tuples(
         _people(people, links),
-        _bodies(words, people, links),
-        st.sampled_from(_timings(_gaps(words), late=late, duplicates=duplicates)),
+        _bodies(alphabet, people, links),
+        st.sampled_from(_timings(_gaps(alphabet), late=late, duplicates=duplicates)),
     )
     # several short lists: of one list Hypothesis would make five calls on average
     parts = st.tuples(*(st.lists(move, max_size=max_size) for _ in range(3)))
@@ -105,8 +105,8 @@ def _timed(body: Call, at: int) -> Call:
     return {**dated(body, at), "timestamp": format_instant(at)}
 
 
-def _gaps(words: Vocabulary) -> tuple[int, ...]:
-    lengths = sorted({each.longest for each in words.durations if each.is_positive and each.longest <= _LONGEST})
+def _gaps(alphabet: Alphabet) -> tuple[int, ...]:
+    lengths = sorted({each.longest for each in alphabet.durations if each.is_positive and each.longest <= _LONGEST})
     around = [length + off for length in lengths for off in (0, -1, 1)]
     soon = _SOON * max(1, (len(around) + len(_LATER)) // len(_SOON))
     return (*soon, *_LATER, *around)
@@ -133,9 +133,9 @@ def _people(number: int, links: bool) -> st.SearchStrategy[Call]:
     return st.sampled_from([*users, *users, *visitors, *both, *shared])
 
 
-def _bodies(words: Vocabulary, number: int, links: bool) -> st.SearchStrategy[Call]:
+def _bodies(alphabet: Alphabet, number: int, links: bool) -> st.SearchStrategy[Call]:
     """What is done: events and traits of the space, and now and then something else."""
-    bodies = bodies_of(words)
+    bodies = bodies_of(alphabet)
     if links:
         users = [f"user-{n}" for n in range(1, number + 1)]
         ids = [*(f"visitor-{n}" for n in range(1, number + 1)), *users]

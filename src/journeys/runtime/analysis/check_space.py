@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-import attrs
-
-from journeys._time import Duration
 from journeys.codec.problems import element, member
 from journeys.model import conditions as c
-from journeys.model import steps as m
-from journeys.model.entries import EventEntry
 from journeys.model.space import Space
-from journeys.plan.templates import merge_tags, parse_tag
+from journeys.plan.references import references
 from journeys.runtime.analysis.check_codes import Finding
 from journeys.runtime.analysis.paths_needs import SHARED, alternatives, contradiction, no_such_event
 
@@ -29,9 +23,9 @@ def why_not(condition: c.Condition, wanted: bool, space: Space, scope: str = SHA
 
 def check_space(space: Space) -> Iterator[Finding]:
     """What is found outside of the journeys."""
-    audiences, traits = set[str](), set[str]()
-    for node in (space.audiences, space.computed_traits, space.journeys):
-        _read(node, audiences, traits)
+    named = list(references(space))
+    audiences = {each.name for each in named if each.kind == "audience"}
+    traits = {each.name.partition(".")[0] for each in named if each.kind == "trait"}
     for index, audience in enumerate(space.audiences):
         at = element("$.audiences", index)
         if (why := why_not(audience.condition, True, space)) is not None:
@@ -58,31 +52,3 @@ def check_space(space: Space) -> Iterator[Finding]:
 def _unused(path: str, what: str, key: str) -> Finding:
     message = f"nothing reads the {what} {key}, and it is sent nowhere"
     return Finding(code="unused", path=path, message=message, hint="remove it, or was another one meant to be read?")
-
-
-def _read(node: Any, audiences: set[str], traits: set[str]) -> None:
-    """Notes every audience and the first part of every trait that is read below a node."""
-    if isinstance(node, str):
-        for _, _, content in merge_tags(node):
-            reference, _ = parse_tag(content)
-            if isinstance(reference, c.TraitRef):
-                traits.add(reference.trait.partition(".")[0])
-    elif isinstance(node, Mapping):
-        for each in node.values():
-            _read(each, audiences, traits)
-    elif isinstance(node, (list, tuple)):
-        for each in node:
-            _read(each, audiences, traits)
-    elif attrs.has(type(node)) and not isinstance(node, Duration):
-        match node:
-            case c.Audience():
-                audiences.add(node.audience)
-            case EventEntry() if node.audience is not None:
-                audiences.add(node.audience)
-            case c.Trait() | c.TraitRef() | m.TimezoneTrait():
-                traits.add(node.trait.partition(".")[0])
-            case m.Activation():
-                traits.update(each.partition(".")[0] for each in node.traits)
-        for field in attrs.fields(type(node)):
-            if field.name not in ("name", "description"):
-                _read(getattr(node, field.name), audiences, traits)

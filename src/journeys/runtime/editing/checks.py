@@ -13,9 +13,9 @@ from journeys.model.journey import Journey
 from journeys.model.space import AudienceDefinition, DestinationDefinition, Space
 from journeys.model.steps import SendToDestination
 from journeys.plan.plan import destination_key
+from journeys.plan.references import Reference, references
 from journeys.plan.validate import validate
 from journeys.runtime.editing.contexts import aliases, exit_aliases
-from journeys.runtime.editing.references import Reference, references
 
 
 def problems(before: Journey | Space, after: Journey | Space, *, restored: bool = False) -> tuple[Problem, ...]:

@@ -11,8 +11,8 @@ from journeys.codec.problems import element, member
 from journeys.errors import nearest
 from journeys.model import steps as s
 from journeys.model.journey import Journey
+from journeys.plan.references import Reference, references
 from journeys.runtime.editing.contexts import alias_of, aliases, exit_aliases, reached_from
-from journeys.runtime.editing.references import Reference, references
 from journeys.runtime.editing.ways import Refused, step_of, ways_of
 
 #: the kinds of what may depend on something

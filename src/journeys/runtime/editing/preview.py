@@ -11,10 +11,10 @@ from journeys.errors import Problem, nearest
 from journeys.model import entries as e
 from journeys.model.journey import Journey
 from journeys.model.space import Space
+from journeys.plan.references import PRESENT, Reference, references
 from journeys.runtime.editing import checks
 from journeys.runtime.editing.contexts import EXIT, Source, known_at
 from journeys.runtime.editing.examples import Examples
-from journeys.runtime.editing.references import PRESENT, Reference, references
 from journeys.runtime.editing.vocabulary import Vocabulary
 from journeys.runtime.editing.would_send import Sending, sendings
 

@@ -13,8 +13,9 @@ from journeys.model import steps as s
 from journeys.model._fields import KEY
 from journeys.model.journey import Journey, Migrate
 from journeys.plan.plan import destination_key
+from journeys.plan.references import references
 from journeys.runtime.editing.contexts import EXIT, alias_of, aliases, exit_aliases
-from journeys.runtime.editing.references import references, with_context_renamed
+from journeys.runtime.editing.rewriting import with_context_renamed
 from journeys.runtime.editing.ways import Refused, redirected, step_of
 
 

@@ -15,8 +15,8 @@ import attrs
 from journeys._time import Duration, value_instant
 from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.model.space import Space
+from journeys.plan.references import references
 from journeys.runtime.editing.contexts import alias_of
-from journeys.runtime.editing.references import references
 
 #: how deep properties of properties are looked at, and how many of one call
 _DEEP, _WIDE = 4, 200

@@ -17,10 +17,10 @@ from journeys.model.space import Space
 from journeys.plan.compile import compile_space
 from journeys.plan.compiler import segments
 from journeys.plan.plan import AdPlan, JourneyPlan, MessagePlan, SendPlan
+from journeys.plan.references import references
 from journeys.plan.values import ABSENT, find
 from journeys.runtime.editing.contexts import EXIT
 from journeys.runtime.editing.examples import Examples
-from journeys.runtime.editing.references import references
 
 _NOW = parse_instant("2026-01-01T10:00:00Z")
 

@@ -25,7 +25,7 @@ from journeys.model.steps import (
     Template,
     TimezoneTrait,
 )
-from journeys.plan.templates import merge_tags, parse_tag
+from journeys.plan.templates import tags_in
 from journeys.plan.values import ABSENT
 
 #: few, so that they meet; text and number are two
@@ -43,8 +43,8 @@ class Moment:
     away: int
 
 
-class Vocabulary:
-    """The words of a space, collected from all of it; the values of a path are a list without doubles."""
+class Alphabet:
+    """What calls for a space are made of, collected from all of it; the values of a path are a list without doubles."""
 
     def __init__(self, space: Space) -> None:
         #: event -> property path -> values
@@ -126,9 +126,9 @@ class Vocabulary:
             case SendMessage():
                 if node.to == "subscribed":
                     _add(self.traits[f"subscriptions.{node.channel}"], ("subscribed", "unsubscribed"))
-                self._texts(node.template)
+                self._tags(node.template)
             case Template():
-                self._texts(node.template)
+                self._tags(node.template)
 
     def _in_context(self, alias: str) -> defaultdict[str, list[Any]]:
         """The properties of an event of the context, which a hold branch may have named ``<event> - <branch>``."""
@@ -141,15 +141,9 @@ class Vocabulary:
             _add(properties[each.property], self._values(each.op, each.value))
             self._visit(each.value)
 
-    def _texts(self, value: Any) -> None:
-        if isinstance(value, str):
-            for _, _, content in merge_tags(value):
-                self._learn(parse_tag(content)[0])
-        elif isinstance(value, Mapping):
-            self._texts([*value.values()])
-        elif isinstance(value, (list, tuple)):
-            for each in value:
-                self._texts(each)
+    def _tags(self, template: Any) -> None:
+        for _, reference, _ in tags_in(template):
+            self._learn(reference)
 
     def _values(self, op: str, value: Any) -> list[Any]:
         """Values for which the comparison is true, and such for which it is not, near its edge."""
@@ -175,13 +169,13 @@ def _add(values: list[Any], more: Iterable[Any]) -> None:
             values.append(each)
 
 
-def bodies_of(words: Vocabulary) -> list[dict[str, Any]]:
+def bodies_of(alphabet: Alphabet) -> list[dict[str, Any]]:
     """Calls without a person and a time, as often each event and the traits; the first are the simplest of each."""
-    kinds = [*words.events, *sorted(words.entries)]  # more of those that begin a journey
-    kinds.sort(key=lambda event: (event not in words.entries, event))
-    several = [_bodies_of_event(event, words.events[event]) for event in kinds]
-    if words.traits:
-        several.append([{"type": "identify", "traits": traits} for traits in _combined(words.traits)])
+    kinds = [*alphabet.events, *sorted(alphabet.entries)]  # more of those that begin a journey
+    kinds.sort(key=lambda event: (event not in alphabet.entries, event))
+    several = [_bodies_of_event(event, alphabet.events[event]) for event in kinds]
+    if alphabet.traits:
+        several.append([{"type": "identify", "traits": traits} for traits in _combined(alphabet.traits)])
     most = max(map(len, several), default=1)
     bodies = [bodies[place % len(bodies)] for place in range(most) for bodies in several]
     unknown = {"type": "track", "event": "Something Else", "properties": {}}
