@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +126,7 @@ def golden_trace(request: pytest.FixtureRequest) -> Callable[..., None]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What earlier tests asked has nothing to do with this one."""
     if scenarios := sys.modules.get("journeys.testing.scenario"):
-        scenarios.begun.clear()
+        scenarios.used.clear()
         sys.modules["journeys.testing.verdicts"].asked.forget()
 
 
@@ -137,21 +137,26 @@ def pytest_runtest_makereport(
     """A failing test shows the timelines of the people it asked about: in a section, which is not cut."""
     report = yield
     if report.failed and call.excinfo is not None and "journeys.testing.scenario" in sys.modules:
-        story = _story()
+        story = _story(getattr(item, "funcargs", {}).values())
         if story and not _tells(call.excinfo.value, story):
             report.sections.append((TITLE, story))
     return report
 
 
-def _story() -> str:
-    """What was asked last, and the people it is about; else the people of the scenarios of this test."""
-    from journeys.testing.scenario import begun
+def _story(fixtures: Iterable[Any]) -> str:
+    """What was asked last, and the people it is about; else the people of the scenarios of this test.
+
+    A scenario may be older than the test: a fixture of a module, or of a class.
+    """
+    from journeys.testing.scenario import Scenario, used
     from journeys.testing.verdicts import About, asked
 
     if asked.last is not None:
         return asked.last.explain()
-    scenarios = [scenario for reference in begun if (scenario := reference()) is not None]
-    return "\n\n".join(filter(None, (About(scenario).story() for scenario in scenarios)))
+    scenarios = [each for each in fixtures if isinstance(each, Scenario)]
+    scenarios += [each for reference in used if (each := reference()) is not None]
+    stories = (About(each).story() for each in dict.fromkeys(scenarios))
+    return "\n\n".join(filter(None, stories))
 
 
 def _tells(error: BaseException, story: str) -> bool:

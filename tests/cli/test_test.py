@@ -75,6 +75,29 @@ def test_a_call_that_nobody_understands_fails_the_case_and_is_not_written(
         printed = capsys.readouterr().out
         assert "events.ndjson:3: no JSON" in printed and "events.ndjson:4: " in printed
         assert "1 passed, 1 failed" in printed
+        assert "1 case with calls that nobody understands: nothing is written before they are corrected" in printed
+        assert "--update" not in printed
+
+
+def test_a_new_case_with_such_calls_is_not_recommended_to_be_written(
+    cart: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = cart / "cases" / "a-small-cart"
+    (case / "expected.ndjson").unlink()
+    with (case / "events.ndjson").open("a") as file:
+        file.write("nonsense\n")
+    (cart / "expected.ndjson").write_text("")
+    assert main(["test", str(cart)]) == 1
+    printed = capsys.readouterr().out
+    assert "1 failed, 1 new" in printed and "events.ndjson:3: no JSON" in printed
+    assert printed.endswith(
+        "1 case with calls that nobody understands: nothing is written before they are corrected\n"
+        "if the others are right as they are, `journeys test --update` writes their expected.ndjson\n"
+    )
+    assert main(["test", str(cart), "--update"]) == 1
+    printed = capsys.readouterr().out
+    assert "1 new, 1 written" in printed and "--update" not in printed
+    assert not (case / "expected.ndjson").exists()
 
 
 def test_coverage(cart: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

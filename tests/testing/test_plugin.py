@@ -107,6 +107,38 @@ def test_without_a_question_the_people_of_the_test_are_shown(run: Runner) -> Non
     assert output.count("comes to hold") == 2
 
 
+def test_a_scenario_that_is_older_than_the_test(run: Runner) -> None:
+    output = run(
+        """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def scenario():
+        scenario = Scenario(shop)
+        begun(scenario)
+        return scenario
+
+    other = Scenario(shop)
+
+    def test_first(scenario):
+        assert [1] == [1]
+
+    def test_a_later_one(scenario):
+        assert [1] == [2]
+
+    def test_without_it():
+        assert [1] == [2]
+
+    def test_with_one_that_it_uses():
+        other.user("bo").does("Cart Modified", cart_id="c1", value=80)
+        assert [1] == [2]
+        """,
+        passed=1, failed=3,
+    )  # fmt: skip
+    assert output.count(f" {TITLE} ") == 2
+    assert output.count("\nada\n") == output.count("\nbo\n") == 1
+
+
 def test_a_story_is_not_told_twice(run: Runner) -> None:
     output = run(
         """

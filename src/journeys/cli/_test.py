@@ -123,8 +123,14 @@ def _print(done: list[tuple[Case, Outcome]]) -> None:
     statuses = [outcome.status for _, outcome in done]
     named = [f"{statuses.count(each)} {each}" for each in ("passed", "failed", "new", "written") if each in statuses]
     print(f"\n{counted(len(done), 'case')}: {', '.join(named)}")
-    if "failed" in statuses or "new" in statuses:
-        print(f"if they are right as they are, `journeys test --update` writes their {EXPECTED}")
+    open_ones = [outcome for _, outcome in done if outcome.status in ("failed", "new")]
+    if bad := sum(bool(outcome.problems) for outcome in open_ones):
+        print(
+            f"{counted(bad, 'case')} with calls that nobody understands: nothing is written before they are corrected"
+        )
+    if bad < len(open_ones):
+        which = "the others" if bad else "they"
+        print(f"if {which} are right as they are, `journeys test --update` writes their {EXPECTED}")
 
 
 def _told(case: Case, outcome: Outcome) -> list[str]:

@@ -24,8 +24,8 @@ EVENTS = ("track", "page", "screen")
 #: where a scenario begins: a Monday morning
 START = "2026-01-05T09:00:00Z"
 
-#: the scenarios that began last, for the plugin: it shows their people when a test fails
-begun: deque[weakref.ref[Scenario]] = deque(maxlen=8)
+#: the scenarios that were used last, for the plugin: it shows their people when a test fails
+used: deque[weakref.ref[Scenario]] = deque(maxlen=8)
 
 
 class Scenario:
@@ -58,7 +58,11 @@ class Scenario:
         #: (user id, anonymous id) -> when they did something last
         self._last_event: dict[tuple[Any, Any], int] = {}
         self._names: Names | None = None
-        begun.append(weakref.ref(self))
+        self._uses()
+
+    def _uses(self) -> None:
+        if not used or used[-1]() is not self:
+            used.append(weakref.ref(self))
 
     # people and destinations
 
@@ -112,6 +116,7 @@ class Scenario:
 
     def feed(self, call: Mapping[str, Any]) -> Answer:
         """A Segment call as a dict; InvalidCall if it is rejected: a story has no calls that nobody understands."""
+        self._uses()  # it may be older than the test
         evaluator = self.evaluator
         effects = evaluator._core.effects
         received = evaluator._received()
