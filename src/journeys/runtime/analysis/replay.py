@@ -85,9 +85,9 @@ def replay(
 
     Both go on to ``until``, by default to where nothing more happens in either. Instances belong together by journey,
     identifier and entry; versions, ids and the new keys of renamed steps make no difference. ``each`` is given
-    everybody whose story would have been another, ``progress`` how many calls are done. The profiles are in memory as
-    in any simulation; the traces are on disk, and compared a portion at a time. InvalidDefinition carries what is
-    wrong with a space.
+    everybody whose story would have been another, ``progress`` how many calls are done. The traces are on disk, and
+    compared a portion at a time. The profiles are in memory as in any simulation, once under each space: some 5 kB for
+    a person with one live instance. InvalidDefinition carries what is wrong with a space.
     """
     simulations = Simulation(old), Simulation(new)
     fed = rejected = 0
