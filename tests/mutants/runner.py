@@ -29,7 +29,11 @@ ONE_TEST, ALL_TESTS = 120, 1200
 TESTS = {
     "engine": [
         "tests/engine/test_advance.py",
+        "tests/engine/test_order.py",
+        "tests/engine/test_entering.py",
         "tests/engine/test_steps.py",
+        "tests/engine/test_holds.py",
+        "tests/engine/test_sending.py",
         "tests/engine/test_leaving.py",
         "tests/engine/test_identity.py",
         "tests/engine/test_payloads.py",
@@ -43,6 +47,7 @@ TESTS = {
         "tests/runtime/test_core.py",
         "tests/test_time.py",
         "tests/runtime/test_evaluator.py",
+        "tests/runtime/test_evaluator_time.py",
         "tests/engine/test_crowd.py",
         "tests/plan/test_conditions.py",
         "tests/engine/test_same_answer.py",
