@@ -126,7 +126,7 @@ def golden_trace(request: pytest.FixtureRequest) -> Callable[..., None]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What earlier tests asked has nothing to do with this one."""
     if scenarios := sys.modules.get("journeys.testing.scenario"):
-        scenarios.used.clear()
+        scenarios.begun.clear()
         sys.modules["journeys.testing.verdicts"].asked.forget()
 
 
@@ -148,13 +148,13 @@ def _story(fixtures: Iterable[Any]) -> str:
 
     A scenario may be older than the test: a fixture of a module, or of a class.
     """
-    from journeys.testing.scenario import Scenario, used
+    from journeys.testing.scenario import Scenario, begun
     from journeys.testing.verdicts import About, asked
 
     if asked.last is not None:
         return asked.last.explain()
     scenarios = [each for each in fixtures if isinstance(each, Scenario)]
-    scenarios += [each for reference in used if (each := reference()) is not None]
+    scenarios += [each for reference in begun if (each := reference()) is not None]
     stories = (About(each).story() for each in dict.fromkeys(scenarios))
     return "\n\n".join(filter(None, stories))
 

@@ -24,8 +24,8 @@ EVENTS = ("track", "page", "screen")
 #: where a scenario begins: a Monday morning
 START = "2026-01-05T09:00:00Z"
 
-#: the scenarios that were used last, for the plugin: it shows their people when a test fails
-used: deque[weakref.ref[Scenario]] = deque(maxlen=8)
+#: the scenarios that began last, or went on in this test, for the plugin: it shows their people when a test fails
+begun: deque[weakref.ref[Scenario]] = deque(maxlen=8)
 
 
 class Scenario:
@@ -61,8 +61,8 @@ class Scenario:
         self._uses()
 
     def _uses(self) -> None:
-        if not used or used[-1]() is not self:
-            used.append(weakref.ref(self))
+        if not begun or begun[-1]() is not self:
+            begun.append(weakref.ref(self))
 
     # people and destinations
 
