@@ -34,6 +34,7 @@ PAYLOADS, ENCODE, STATE, CROWD = "engine/_payloads.py", "engine/_encode.py", "en
 VALUES, CONDITIONS, FEATURES = "plan/values.py", "plan/conditions.py", "plan/features.py"
 COMPUTED, COMPILER, COMPILE = "plan/computed.py", "plan/compiler.py", "plan/compile.py"
 PROCESSOR, CORE, CALLS = "runtime/_processor.py", "runtime/_core.py", "runtime/_calls.py"
+RECENT = "runtime/_recent.py"
 MEMORY, OUTBOX = "runtime/stores/memory.py", "runtime/stores/_outbox.py"
 STATEMENTS, SQLITE, OPERATIONS = (
     "runtime/stores/_statements.py",
@@ -465,16 +466,25 @@ MUTANTS = [
         "restarts are forgotten",
         "I4",
         ENCODE,
-        "[wait.step.key, wait.due, wait.branch, wait.count,",
-        "[wait.step.key, wait.due, wait.branch, 0,",
+        "{wait.due},{wait.branch},{wait.count},",
+        "{wait.due},{wait.branch},0,",
     ),
-    Mutant("ended instances come back to life", "I4", ENCODE, "    instance.status = raw[7]\n", ""),
+    Mutant("ended instances come back to life", "I4", ENCODE, '"s": "status", "x"', '"x"'),
     Mutant(
         "who is over the limit is forgotten",
         "I4",
         ENCODE,
-        '        document["B"] = profile.blocked\n',
-        '        document["B"] = ()\n',
+        '    ("B", "blocked", ()),\n',
+        "",
+    ),
+    Mutant("an instance belongs to who has it now", "O6", ENCODE, 'rare.get("w", profile.id)', "profile.id"),
+    Mutant(
+        "a state is kept though another has changed it",
+        "I7",
+        RECENT,
+        "if profile is None or profile.version != stored.version:",
+        "if profile is None:",
+        area="stores",
     ),
     Mutant(
         "of one instant the last of a crowd comes first",

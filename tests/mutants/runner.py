@@ -54,6 +54,7 @@ TESTS = {
     ],
     "stores": [
         "tests/runtime/test_core.py",
+        "tests/runtime/test_recent.py",
         "tests/runtime/stores/test_sqlite.py",
         "tests/runtime/stores/test_conformance.py",
         "-k",

@@ -60,13 +60,23 @@ class Record:
 class Effects:
     """Collects what happens. ``traces`` says whether records are wanted at all."""
 
-    __slots__ = ("counters", "deliveries", "records", "traces")
+    __slots__ = ("_counters", "deliveries", "records", "traces", "unwanted")
 
     def __init__(self, *, traces: bool = True) -> None:
         self.traces = traces
         self.records: list[Record] = []
         self.deliveries: list[Delivery] = []
-        self.counters: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter()
+        #: how many calls nobody wanted (O7), besides those that are in ``counters`` already
+        self.unwanted = 0
+
+    @property
+    def counters(self) -> Counter[str]:
+        """How often what the contract counts has happened."""
+        if self.unwanted:
+            self._counters["unwanted"] += self.unwanted
+            self.unwanted = 0
+        return self._counters
 
     def record(self, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any = None) -> None:
         """Something happened."""
@@ -78,5 +88,5 @@ class Effects:
         taken = Effects(traces=self.traces)
         taken.records, self.records = self.records, taken.records
         taken.deliveries, self.deliveries = self.deliveries, taken.deliveries
-        taken.counters, self.counters = self.counters, taken.counters
+        taken._counters, self._counters = self.counters, taken._counters
         return taken

@@ -59,9 +59,8 @@ class Processor:
         self.engine = Engine(plan, effects)
         self.plan = plan
         self._may_be_plain = _may_be_plain(plan)
-        #: names of events that are valid and that nobody wants, and how many such calls have not been counted yet
+        #: names of events that are valid and that nobody wants
         self._known: set[str] = set()
-        self._unwanted_calls = 0
         #: profile key -> state, id key -> profile key (P2)
         self.states: dict[str, ProfileState] = {}
         self.links: dict[str, str] = {}
@@ -112,29 +111,19 @@ class Processor:
         """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
         if not self._may_be_plain or self.erased:
             return self._feed_closely(call, received, live)
-        answer = self._take(call, received, live, self._last_moment(received) if live else self.plan.last_moment)
-        if self._unwanted_calls:
-            self._count_plain()
-        return answer
+        return self._take(call, received, live, self._last_moment(received) if live else self.plan.last_moment)
 
     def feed_batch(self, calls: Sequence[Any], received: int | None = None, live: bool = False) -> list[Answer]:
         """Applies calls in their order."""
         if not self._may_be_plain or self.erased:
             return [self._feed_closely(call, received, live) for call in calls]
         take, last = self._take, self._last_moment(received) if live else self.plan.last_moment
-        answers = [take(call, received, live, last) for call in calls]
-        if self._unwanted_calls:
-            self._count_plain()
-        return answers
+        return [take(call, received, live, last) for call in calls]
 
     def _last_moment(self, received: int | None) -> datetime:
         """A live call of a later moment is looked at closely (T3)."""
         assert received is not None
         return min(self.plan.last_moment, to_datetime(received + self.plan.settings.max_clock_skew.micros))
-
-    def _count_plain(self) -> None:
-        self.effects.counters["unwanted"] += self._unwanted_calls
-        self._unwanted_calls = 0
 
     def _take(self, call: Any, received: int | None, live: bool, last: datetime) -> Answer:
         """Applies a call of the plain form, which nearly all have, without a closer look."""
@@ -190,7 +179,7 @@ class Processor:
         except Exception:  # whatever it is, the thorough way says what is wrong
             return self._take_closely(call, received, live)
         if not is_wanted:
-            self._unwanted_calls += 1
+            self.effects.unwanted += 1
             return ACCEPTED
         since = moment - EPOCH
         timestamp = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -36,7 +36,7 @@ class RecentStates:
         """It has been committed, or was not changed; its version is the one that the store has now."""
         profile.scheduled = NEVER
         self._young[profile.key] = profile
-        if len(self._young) > LIMIT // 2:
+        if len(self._young) >= LIMIT // 2:
             self._old, self._young = self._young, {}
 
     def clear(self) -> None:

@@ -116,10 +116,9 @@ class Evaluator(Logic, SegmentCalls[Answer]):
             if not core.exclusive or core.plan.may_be_late:
                 return self._do(self._feeding((call,)))[0]
             answer = core.processor.feed(call, self._received(), self.is_live)
-            if core.effects.deliveries:
+            if core.effects.deliveries or self.store.is_busy:
                 self._drive(core._flush())
-            if self.store.next_delivery() is not None:
-                self.deliver()
+                self._deliver_inline()
         return answer
 
     def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:

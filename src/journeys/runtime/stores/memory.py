@@ -276,10 +276,15 @@ class MemoryStore:
 
     def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
         """``Store.next_delivery``"""
-        if not self._outbox.is_busy:
+        if not self.is_busy:
             return None
         with self._lock:
             return self._outbox.next_ready(destinations)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a delivery waits to be tried."""
+        return self._outbox.is_busy
 
     def backlog(self) -> Mapping[str, Backlog]:
         """``Store.backlog``"""
