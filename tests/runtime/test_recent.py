@@ -56,9 +56,12 @@ def test_what_nobody_else_has_changed_is_not_decoded_again(tmp_path: Path, decod
     assert len(decoded) == 1
 
 
-def test_what_another_worker_has_changed_is_read_anew(tmp_path: Path) -> None:
-    """I7: two workers take turns with one person, and each knows what the other was told."""
+def test_what_another_worker_has_changed_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I7: two workers take turns with one person, and each knows at once what the other was told."""
     one, two = (evaluator(tmp_path / "x.db", worker=name) for name in ("one", "two"))
+    begun_again: list[str] = []
+    for worker in (one, two):
+        monkeypatch.setattr(worker._core, "_begin_again", lambda: begun_again.append("again") or iter(()))
     for number in range(0, 20, 2):
         assert one.feed(call(number)).status == "accepted"
         assert two.feed(call(number)).status == "duplicate"
@@ -67,6 +70,7 @@ def test_what_another_worker_has_changed_is_read_anew(tmp_path: Path) -> None:
     [person] = one._drive(one._core.states_of(["u:u"]))
     assert person.accepted == 20
     assert one.counters["duplicates"] == 20
+    assert begun_again == []
 
 
 def test_a_change_that_was_not_committed_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
