@@ -115,8 +115,9 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         with self._lock:
             if not core.exclusive or core.plan.may_be_late:
                 return self._do(self._feeding((call,)))[0]
-            answer = core.processor.feed(call, self._received(), self.is_live)
-            if core.effects.deliveries or self.store.is_busy:
+            processor, now = core.processor, self.clock.now()
+            answer = processor.feed(call, now if now > processor.watermark else self._received(), self.is_live)
+            if core.effects.deliveries or self.store.unsettled:
                 self._drive(core._flush())
                 self._deliver_inline()
         return answer

@@ -98,18 +98,14 @@ class Outbox:
 
     def __init__(self) -> None:
         self._numbered = 0
-        self._entries: dict[int, _Entry] = {}
+        #: what may be tried, now or later, by the number of its arrival
+        self.unsettled: dict[int, _Entry] = {}
         self._claimed: dict[str, _Entry] = {}
         self._dead: dict[int, _Entry] = {}
         #: what is unsettled of each order key, in order; only the first may be tried (D4)
         self._orders: dict[str, list[_Entry]] = {}
         #: one for each destination, so that none has to look through another's backlog
         self._queues: dict[str, _Queue] = {}
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything is unsettled."""
-        return bool(self._entries)
 
     def put(self, delivery: Delivery) -> None:
         """A delivery that was just committed."""
@@ -119,7 +115,7 @@ class Outbox:
         self._enter(_Entry(self._numbered, delivery, delivery.attempt - 1, ready))
 
     def _enter(self, entry: _Entry) -> None:
-        self._entries[entry.n] = entry
+        self.unsettled[entry.n] = entry
         if entry.delivery.order_key:
             order = self._orders.setdefault(entry.delivery.order_key, [])
             bisect.insort(order, entry, key=_number)
@@ -139,7 +135,7 @@ class Outbox:
         return queue
 
     def _leave(self, entry: _Entry) -> None:
-        del self._entries[entry.n]
+        del self.unsettled[entry.n]
         self._claimed.pop(entry.delivery.id, None)
         self._queue_of(entry).leave(entry)
         order = self._orders.get(entry.delivery.order_key)
@@ -226,7 +222,7 @@ class Outbox:
 
     def erase(self, keys: Collection[str], shown_ids: Collection[str]) -> None:
         """Removes the deliveries and dead letters of a profile."""
-        for entry in [each for each in self._entries.values() if _is_of(each.delivery, keys, shown_ids)]:
+        for entry in [each for each in self.unsettled.values() if _is_of(each.delivery, keys, shown_ids)]:
             self._leave(entry)
         for entry in [each for each in self._dead.values() if _is_of(each.delivery, keys, shown_ids)]:
             del self._dead[entry.n]
@@ -240,7 +236,7 @@ class Outbox:
     def unname(self, anonymous_ids: Collection[str], texts: Collection[str], others: Collection[str]) -> None:
         """Deliveries of others name these devices no more; those that do so in their body are gone."""
         bodies = [text.encode() for text in texts]
-        for entry in [*self._entries.values(), *self._dead.values()]:
+        for entry in [*self.unsettled.values(), *self._dead.values()]:
             delivery = entry.delivery
             if f"u:{delivery.user_id}" not in others:
                 continue
@@ -253,12 +249,12 @@ class Outbox:
 
     def counts(self) -> tuple[int, int]:
         """How many are unsettled, and how many are dead."""
-        return len(self._entries), len(self._dead)
+        return len(self.unsettled), len(self._dead)
 
     def backlog(self) -> Mapping[str, Backlog]:
         """``Store.backlog``"""
         of: dict[str, list[_Entry]] = {}
-        for entry in (*self._entries.values(), *self._dead.values()):
+        for entry in (*self.unsettled.values(), *self._dead.values()):
             of.setdefault(entry.delivery.destination, []).append(entry)
         return {name: _counted(of[name]) for name in sorted(of)}
 

@@ -66,6 +66,8 @@ class MemoryStore:
         #: (deadline, profile key), also of deadlines that have moved since
         self._due: list[tuple[int, str]] = []
         self._outbox = Outbox()
+        #: the deliveries that wait to be tried: empty where there is nothing to do
+        self.unsettled: Collection[Any] = self._outbox.unsettled
         self._records: list[TraceRecord] = []
         self._waiting: dict[int, Waiting] = {}
         #: (timestamp, message id, arrival) of those, also of some that were applied since
@@ -276,15 +278,10 @@ class MemoryStore:
 
     def next_delivery(self, destinations: Collection[str] | None = None) -> int | None:
         """``Store.next_delivery``"""
-        if not self.is_busy:
+        if not self.unsettled:
             return None
         with self._lock:
             return self._outbox.next_ready(destinations)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a delivery waits to be tried."""
-        return self._outbox.is_busy
 
     def backlog(self) -> Mapping[str, Backlog]:
         """``Store.backlog``"""
