@@ -109,14 +109,14 @@ def test_instances_that_the_plan_does_not_know_are_kept() -> None:
     processor, profile = rich()
     other = compile_space(load_space(space(journey(key="other", entry="Start"))))
     aside = decode_state(encode_state(profile), other)
-    assert aside.instances == []
+    assert not aside.instances
     assert len(aside.foreign) == len(profile.instances)
     back = decode_state(encode_state(aside), processor.plan)
     assert shape(back)["instances"] == shape(profile)["instances"]
     # the same in memory
     before = shape(profile)["instances"]
     bind(profile, other)
-    assert profile.instances == []
+    assert not profile.instances
     bind(profile, processor.plan)
     assert [each["id"] for each in shape(profile)["instances"]] == [each["id"] for each in before]
     assert [each["waits"] for each in shape(profile)["instances"]] == [each["waits"] for each in before]

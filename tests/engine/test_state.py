@@ -41,7 +41,7 @@ def test_due_is_the_earliest_of_all() -> None:
     processor.advance(instant("PT2H"))
     assert profile.due == instant("PT3H")
     processor.advance(instant("PT3H"))
-    assert profile.due == NEVER and profile.live == 0 and profile.instances == []
+    assert profile.due == NEVER and profile.live == 0 and not profile.instances
     assert processor.next_due is None
 
 

@@ -449,7 +449,7 @@ def test_completed_instances_are_forgotten() -> None:
     made = evaluator(space(journey({"mail": send()}), settings={"dedupe_window": "PT1H"}))
     made.feed_many(track("Start", f"PT{n}M", n=n) for n in range(500))
     (profile,) = made._core.processor.states.values()
-    assert profile.instances == []
+    assert not profile.instances
 
 
 # stores

@@ -38,6 +38,7 @@ _FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("L", "linked", ()),
     ("f", "foreign", []),
     ("B", "blocked", ()),
+    ("e", "ends", {}),
     ("p", "counted", {}),
 )
 _ATTRIBUTES = {name: attribute for name, attribute, _ in _FIELDS}
@@ -75,8 +76,6 @@ def _encode_rare(profile: ProfileState) -> str:
         value = rare.get(attribute, default)
         if value != default and (value or default):
             document[name] = value
-    if profile.ends:
-        document["e"] = [[*key, at] for key, at in profile.ends.items()]
     if profile.entries:
         document["E"] = {label: [state.status, state.at] for label, state in profile.entries.items()}
     return text + "," + encode(document)[1:-1] if document else text
@@ -95,6 +94,8 @@ def decode_state(data: bytes, plan: Plan) -> ProfileState:
     document, _ = _scan(data.decode("utf-8", "surrogatepass"), 0)
     if document["v"] > VERSION:
         raise NewerState(f"the state of {document['k']!r} has version {document['v']}; this package knows {VERSION}")
+    if document["v"] < VERSION:
+        document = _from_version_1(document)
     profile = ProfileState(document["k"])
     profile.clock = document["@"]
     profile.accepted = document.get("n", 0)
@@ -107,30 +108,27 @@ def decode_state(data: bytes, plan: Plan) -> ProfileState:
     for attribute in ("linked", "blocked"):
         if attribute in profile.__dict__:
             setattr(profile, attribute, tuple(getattr(profile, attribute)))
-    if "e" in document:
-        profile.ends = {(journey, identifier): at for journey, identifier, at in document["e"]}
     if "b" in document:
         profile.been = tuple((journey, version) for journey, version in document["b"])
     if "E" in document:
         profile.entries = {label: EntryState(*state) for label, state in document["E"].items()}
-    raws = [*document.get("f", ()), *document.get("i", ())]
-    _adopt(profile, raws if document["v"] == VERSION else [_from_version_1(raw) for raw in raws], plan)
+    _adopt(profile, [*document.get("f", ()), *document.get("i", ())], plan)
     profile.settle_due()
     return profile
 
 
 def _adopt(profile: ProfileState, raws: list[Any], plan: Plan) -> None:
     """Instances as they are stored join the profile; those that the plan does not know are kept aside."""
-    foreign = []
+    foreign, instances = [], list(profile.instances)
     for raw in raws:
         journey = plan.journeys.get((raw[0], raw[1]))
         if journey is None or not all(wait[0] in journey.steps for wait in raw[9]):
             foreign.append([*raw[:10], {"w": profile.id, **(raw[10] if len(raw) > 10 else {})}])  # a link may rename it
         else:
-            profile.instances.append(_decode_instance(profile, raw, journey))
+            instances.append(_decode_instance(profile, raw, journey))
     if profile.foreign or foreign:
         profile.foreign = foreign
-    profile.rearrange(sorted(profile.instances, key=_order))
+    profile.rearrange(sorted(instances, key=_order))
 
 
 _order = attrgetter("order")
@@ -211,8 +209,16 @@ def _decode_wait(journey: JourneyPlan, key: str, due: int, branch: int = -1, cou
     return Wait(journey.steps[key], due, branch, removal=bool(removal), count=count)
 
 
-def _from_version_1(raw: list[Any]) -> list[Any]:
-    """An instance as version 1 wrote it, in the form of today."""
+def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
+    """A state as version 1 wrote it, in the form of today."""
+    return document | {
+        "i": [_instance_from_version_1(raw) for raw in document.get("i", ())],
+        "f": [_instance_from_version_1(raw) for raw in document.get("f", ())],
+        "e": {f"{journey} {identifier}": at for journey, identifier, at in document.get("e", ())},
+    }
+
+
+def _instance_from_version_1(raw: list[Any]) -> list[Any]:
     key, version, owner, cause, identifier, entered_at, order, status, goal_open, exit_at, expires_at = raw[:11]
     visited, context, lists, waits, origin, *noted = raw[11:]
     rare = {"w": owner, "o": origin, "s": status, "x": exit_at, "l": lists}

@@ -16,7 +16,7 @@ from journeys.engine._state import (
     EntryState,
     Instance,
     ProfileState,
-    identifier_text,
+    end_key,
 )
 from journeys.plan.plan import JourneyPlan
 from journeys.plan.values import NEVER, compact, equal, find, identity
@@ -46,7 +46,7 @@ def enter_on_event(
     if (profile.instances or profile.been) and not _may_enter(engine, journey, identifier):
         return False
     if late:  # E8
-        end = profile.ends.get((journey.key, identifier_text(identifier)))
+        end = profile.ends.get(end_key(journey.key, identifier))
         if end is not None and timestamp <= end and end > engine.plan.dedupe_window.before(engine.now):
             engine.effects.counters["late_entries"] += 1
             return False

@@ -15,7 +15,7 @@ from journeys.engine._state import (
     EntryState,
     Instance,
     ProfileState,
-    identifier_text,
+    end_key,
 )
 from journeys.plan.plan import AdPlan, ExitRulePlan
 from journeys.plan.values import NEVER
@@ -98,7 +98,7 @@ def _note_end(engine: Engine, instance: Instance) -> None:
             horizon = engine.plan.dedupe_window.before(engine.now)
             for old in [key for key, at in ends.items() if at <= horizon]:
                 del ends[old]
-        ends[plan.key, identifier_text(instance.identifier)] = engine.now
+        ends[end_key(plan.key, instance.identifier)] = engine.now
     elif plan.reentry_after is not None:
         profile.own("entries")[plan.key] = EntryState(REARMING, plan.reentry_after.after(engine.now))
     else:

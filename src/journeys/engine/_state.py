@@ -42,6 +42,11 @@ def identifier_text(identifier: Any) -> str:
     return "" if identifier is None else compact(normal(identifier))
 
 
+def end_key(journey: str, identifier: Any) -> str:
+    """Under what the end of a journey's latest instance with this identifier is kept (E8); no key has a blank."""
+    return f"{journey} {identifier_text(identifier)}"
+
+
 class Wait:
     """A token that waits at a step, or a list removal that is due.
 
@@ -203,8 +208,8 @@ class ProfileState:
     written: dict[str, int] = EMPTY
     #: feature key -> what is remembered
     cells: dict[str, list[Any]] = EMPTY
-    #: (journey key, identifier as compact JSON) -> end of its latest instance (E8)
-    ends: dict[tuple[str, str], int] = EMPTY
+    #: ``end_key`` -> end of the latest instance (E8)
+    ends: dict[str, int] = EMPTY
     #: (journey key, version) it was ever in (E2, V3)
     been: tuple[tuple[str, int], ...] = ()
     #: label of a condition entry -> how it stands; armed if absent
@@ -241,7 +246,7 @@ class ProfileState:
         #: message id -> when it was accepted (O2)
         self.marks: dict[str, int] = {}
         #: in the order in which they entered
-        self.instances: list[Instance] = []
+        self.instances: list[Instance] = EMPTY_LIST
         #: an index over them, where they are many
         self.crowd: Crowd | None = None
         self.due = NEVER
@@ -297,6 +302,8 @@ class ProfileState:
 
     def add(self, instance: Instance) -> None:
         """One more instance, the latest to enter."""
+        if self.instances is EMPTY_LIST:
+            self.instances = []
         self.instances.append(instance)
         if self.crowd is not None:
             self.crowd.add(instance)
@@ -305,15 +312,17 @@ class ProfileState:
 
     def remove(self, instance: Instance) -> None:
         """An instance is forgotten."""
-        if self.crowd is None:
-            self.instances.remove(instance)
-        else:
+        if self.crowd is not None:
             del self.instances[bisect_left(self.instances, instance.order, key=attrgetter("order"))]
             self.crowd.remove(instance)
+        elif len(self.instances) > 1:
+            self.instances.remove(instance)
+        else:
+            self.instances = EMPTY_LIST
 
     def rearrange(self, instances: list[Instance]) -> None:
         """Other instances than before, in the order in which they entered."""
-        self.instances = instances
+        self.instances = instances or EMPTY_LIST
         for instance in instances:
             instance.crowd = None
         self.crowd = Crowd(instances) if len(instances) >= CROWDED else None

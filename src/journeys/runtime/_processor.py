@@ -7,11 +7,10 @@ it is what a batch of calls concerns, loaded before and committed after.
 from __future__ import annotations
 
 import heapq
-import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import Any
 
 from journeys._time import EPOCH, of_datetime, to_datetime
@@ -70,8 +69,8 @@ class Processor:
         self.watermark = -1
         #: the greatest timestamp of a valid call so far: a replay's watermark follows it (T8)
         self._latest = EPOCH
-        self._queue: list[tuple[int, int, ProfileState]] = []
-        self._count = itertools.count()
+        #: (deadline, profile key), also of deadlines that have moved since and of profiles that are gone
+        self._queue: list[tuple[int, str]] = []
         #: (timestamp, message id, arrival, call) that wait for the watermark (T8)
         self.waiting: list[tuple[int, str, int, Mapping[str, Any]]] = []
         #: message id -> id keys under which it waits: whose they are may change while it does
@@ -200,7 +199,7 @@ class Processor:
         due = profile.due
         if due < profile.scheduled:
             profile.scheduled = due
-            heappush(self._queue, (due, next(self._count), profile))
+            heappush(self._queue, (due, key))
         if self.touched is not None:
             self.touched.add(profile)
         if outcome is _ACCEPTED:
@@ -402,11 +401,11 @@ class Processor:
             self.states[rename] = self.states.pop(source)
             self.gone[source] = profile.version
             profile.version = 0
+            profile.scheduled = NEVER  # its place in the queue has the old key
             ids += profile.linked
         if other is not None:
             del self.states[other.key]
             self.gone[other.key] = other.version
-            other.scheduled = other.due = NEVER
             ids += other.linked
             if self.touched is not None:
                 self.touched.discard(other)
@@ -436,7 +435,7 @@ class Processor:
         due = profile.due
         if due < profile.scheduled:
             profile.scheduled = due
-            heapq.heappush(self._queue, (due, next(self._count), profile))
+            heappush(self._queue, (due, profile.key))
         if self.touched is not None:
             self.touched.add(profile)
 
@@ -484,7 +483,7 @@ class Processor:
 
     def forget(self, profile: ProfileState | None, id_keys: set[str]) -> None:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
-        self._queue = [each for each in self._queue if each[2] is not profile and each[2].key not in id_keys]
+        self._queue = [each for each in self._queue if each[1] not in id_keys]
         heapq.heapify(self._queue)
         self.engine.let_go()
         for id_key in id_keys:
@@ -595,7 +594,9 @@ class Processor:
         """Every deadline ``<= until`` fires; answers the instant of the last one, -1 if there was none."""
         queue, last = self._queue, -1
         while queue and queue[0][0] <= until:
-            _, _, profile = heapq.heappop(queue)
+            profile = self.states.get(heappop(queue)[1])
+            if profile is None:
+                continue
             profile.scheduled = NEVER
             if profile.due <= until:
                 self.engine.advance(profile, until)
@@ -608,12 +609,16 @@ class Processor:
     def next_due(self) -> int | None:
         """The earliest deadline of all profiles, or of an input that waits."""
         queue = self._queue
-        while queue and (queue[0][2].due != queue[0][0]):
-            _, _, profile = heapq.heappop(queue)
-            profile.scheduled = NEVER
-            if profile.due < NEVER:
+        while queue:
+            at, key = queue[0]
+            profile = self.states.get(key)
+            if profile is not None and profile.due == at:
+                break
+            heappop(queue)
+            if profile is not None:
                 profile.scheduled = profile.due
-                heapq.heappush(queue, (profile.due, next(self._count), profile))
+                if profile.due < NEVER:
+                    heappush(queue, (profile.due, key))
         due = queue[0][0] if queue else None
         if self.waiting:
             due = self.waiting[0][0] if due is None else min(due, self.waiting[0][0])
