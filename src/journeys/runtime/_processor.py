@@ -143,7 +143,8 @@ class Processor:
                 or not message_id.isascii()
                 or "\0" in message_id
                 or type(text) is not str
-                or text[7:11:3] != "-T"  # no week dates
+                or text[10] != "T"
+                or text[7] != "-"  # no week dates
                 or text[-1] != "Z"
                 or (_READS_24 and text[11:13] == "24")
                 or type(properties) is not dict
