@@ -14,7 +14,22 @@ from journeys.codec import load_space
 from journeys.plan import features as f
 from journeys.plan.compile import compile_space
 from journeys.plan.values import ABSENT
-from tests.support import did, if_else, instant, journey, run, space, track, trait, wait, where
+from tests.support import (
+    Advance,
+    delay,
+    did,
+    if_else,
+    instant,
+    journey,
+    on,
+    run,
+    send,
+    space,
+    track,
+    trait,
+    wait,
+    where,
+)
 
 START = instant("0")
 
@@ -77,6 +92,22 @@ def test_more_than_may_be_remembered_is_rejected() -> None:
         document, [track("E", "0"), track("E", "PT1H"), track("E", "PT2H", id="m"), track("E", "PT20H", id="m")], "P1D"
     )
     assert again.answers == ["accepted", "accepted", "rejected", "accepted"]
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_what_is_asked_of_the_limit_forgets_nothing(polled: bool) -> None:
+    """I1: by the time of the event they are gone, at the deadline before it they are not."""
+    steps = {
+        "rest": delay("PT2H", "look"),
+        "look": if_else(did("E", between=["PT4H", "PT30M"]), "yes", "no"),
+        "yes": send(),
+        "no": send(),
+    }
+    document = space(journey(steps, entry=on("E", reentry="once")), settings={"max_remembered_events": 2})
+    polls = [Advance("PT3H")] if polled else []
+    done = run(document, [track("E", "0"), track("E", "PT1H"), *polls, track("E", "PT9H")], "PT9H")
+    assert done.answers == ["accepted"] * 3
+    assert done.story("branch") == ["PT2H branch look true"]
 
 
 # cells by themselves

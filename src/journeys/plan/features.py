@@ -142,23 +142,27 @@ class Entries(Feature):
 
     def prune(self, cell: Cell, now: int) -> None:
         """Forgets what has left the window for good."""
+        if gone := self._gone(cell, now):
+            del cell[:gone]
+
+    def _gone(self, cell: Cell, now: int) -> int:
+        """How many entries have left the window for good."""
         if self.window is None:
-            return
+            return 0
         gone = 0
         for entry in cell:
             leaves = self.window.leaves(entry[0])
             if not leaves or leaves[-1] > now:
                 break
             gone += 1
-        del cell[:gone]
+        return gone
 
     def merge(self, cell: Cell, other: Cell) -> None:
         cell[:] = sorted([*other, *cell], key=_timestamp)
 
     def is_full(self, cell: Cell, limit: int, now: int) -> bool:
-        if len(cell) >= limit:
-            self.prune(cell, now)
-        return len(cell) >= limit
+        # nothing is forgotten here: deadlines before ``now`` may still look at what is gone by then
+        return len(cell) - self._gone(cell, now) >= limit
 
 
 def _timestamp(entry: Cell) -> Any:

@@ -61,6 +61,24 @@ def test_the_file_of_another_application_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_two_may_open_a_new_file_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other makes the tables while this one is looking whose file it is."""
+
+    class Slow(sqlite3.Connection):
+        asked = 0
+
+        def execute(self, *args: Any) -> Any:
+            self.asked += 1
+            if self.asked == 2:
+                monkeypatch.undo()
+                SQLiteStore(path).close()
+            return super().execute(*args)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, factory=Slow, **options))
+    SQLiteStore(path).close()
+
+
 def test_no_database_at_all(path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreUnavailable, match="file is not a database") as raised:

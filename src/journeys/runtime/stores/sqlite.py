@@ -268,8 +268,9 @@ class SQLiteStore(SyncStore):
         return connection
 
     def _prepare(self, connection: Any) -> None:
-        [(application,)] = connection.execute("PRAGMA application_id").fetchall()
+        # in this order: who opens a new file at the same time makes its tables and signs it in one commit
         [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        [(application,)] = connection.execute("PRAGMA application_id").fetchall()
         if application != APPLICATION_ID and (application or tables):
             raise JourneysError(f"{self.path} is an SQLite file of another application: it is left alone")
         [(mode,)] = connection.execute("PRAGMA journal_mode = WAL").fetchall()
