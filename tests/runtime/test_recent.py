@@ -61,7 +61,7 @@ def test_what_another_worker_has_changed_is_read_anew(tmp_path: Path, monkeypatc
     one, two = (evaluator(tmp_path / "x.db", worker=name) for name in ("one", "two"))
     begun_again: list[str] = []
     for worker in (one, two):
-        monkeypatch.setattr(worker._core, "_begin_again", lambda: begun_again.append("again") or iter(()))
+        monkeypatch.setattr(worker._core, "begin_again", lambda: begun_again.append("again") or iter(()))
     for number in range(0, 20, 2):
         assert one.feed(call(number)).status == "accepted"
         assert two.feed(call(number)).status == "duplicate"

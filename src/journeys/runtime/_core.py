@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 import json
-import secrets
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from journeys._time import MAX
@@ -30,6 +28,7 @@ from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
 from journeys.runtime._calls import Answer, replay_timestamp
 from journeys.runtime._processor import Processor
 from journeys.runtime._recent import LARGEST, RecentStates
+from journeys.runtime._tombstones import Tombstones
 from journeys.runtime.tallies import Kept, Tallied, Tallies
 
 #: a request to the store: method, arguments, keyword arguments
@@ -102,17 +101,17 @@ class Core:
             self._before = self.processor.latest
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
             if not self._knows_erased:
-                yield from self._load(self._id_keys(calls, wanted_only=True), calls, waiting_until=until)
+                yield from self.load(self._id_keys(calls, wanted_only=True), calls, waiting_until=until)
             if self._knows_erased:  # also an event that nobody wants is refused if its profile is erased (V6)
-                yield from self._load(self._id_keys(calls), calls, waiting_until=until)
+                yield from self.load(self._id_keys(calls), calls, waiting_until=until)
             before = self.processor.watermark
             answers = self.apply(calls, received, live)
             try:
                 yield from self._commit(
-                    before, notes=notes or {}, read_notes={**self._known_library(), **(read_notes or {})}
+                    before, notes=notes or {}, read_notes={**self.known_library(), **(read_notes or {})}
                 )
             except Conflict:
-                yield from self._begin_again()
+                yield from self.begin_again()
                 for name, text in (read_notes or {}).items():
                     found: Mapping[str, str] = yield ("notes", (name,), {})
                     if found.get(name, "") != text:
@@ -169,12 +168,12 @@ class Core:
             if found.get(GENERATION, "") != self.generation:
                 yield from self.on_change()
 
-    def _begin_again(self) -> Generator[Request, Any, None]:
+    def begin_again(self) -> Generator[Request, Any, None]:
         """A commit was refused: its effects did not happen, and the reason may be another library than was known."""
         self.effects.take()
         yield from self.refresh()
 
-    def _load(
+    def load(
         self,
         id_keys: Iterable[str],
         calls: Iterable[Any] = (),
@@ -251,7 +250,7 @@ class Core:
             notes["arrivals"] = str(processor.arrivals)
         rows, tallies = self._counting.rows(effects.records)  # before the states: it is noted in them
         change = ChangeSet(
-            states=self._state_changes(),
+            states=self.state_changes(),
             links=dict(processor.new_links),
             deliveries=effects.deliveries,
             records=rows,
@@ -262,7 +261,7 @@ class Core:
             counters=dict(effects.counters),
             tallies=tallies,
             notes=notes,
-            read_notes=self._known_library() if read_notes is None else read_notes,
+            read_notes=self.known_library() if read_notes is None else read_notes,
         )
         yield ("commit", (change,), {})
         effects.take()
@@ -291,10 +290,10 @@ class Core:
             others=tuple(sorted(self._id_keys((call,)) - {id_key})),
         )
 
-    def _known_library(self) -> Mapping[str, str]:
+    def known_library(self) -> Mapping[str, str]:
         return {} if self.on_change is None else {GENERATION: self.generation}
 
-    def _state_changes(self) -> list[StateChange]:
+    def state_changes(self) -> list[StateChange]:
         processor = self.processor
         changes = [
             StateChange(
@@ -356,7 +355,7 @@ class Core:
     def _move_watermark(self, to: int) -> Generator[Request, Any, int]:
         """Moves the watermark of the store, if it is not there yet; answers where it is then."""
         for _ in range(MAX_CONFLICTS):
-            yield from self._load((), waiting_until=to if self.plan.may_be_late else -1)
+            yield from self.load((), waiting_until=to if self.plan.may_be_late else -1)
             before = self.processor.watermark
             if to <= before and not self.processor.waiting:
                 return before
@@ -364,7 +363,7 @@ class Core:
             try:
                 yield from self._commit(before)
             except Conflict:
-                yield from self._begin_again()
+                yield from self.begin_again()
                 continue
             return self.processor.watermark
         raise Conflict(f"the watermark was moved by other workers {MAX_CONFLICTS} times in a row")
@@ -374,7 +373,7 @@ class Core:
         processor = self.processor
         while True:
             if not self.exclusive:
-                yield from self._load((), waiting_until=MAX)
+                yield from self.load((), waiting_until=MAX)
             while processor.waiting:
                 processor.apply_waiting(heapq.heappop(processor.waiting))
             if self.exclusive:
@@ -383,7 +382,7 @@ class Core:
             try:
                 yield from self._commit(None)
             except Conflict:
-                yield from self._begin_again()
+                yield from self.begin_again()
                 continue
             return
 
@@ -405,7 +404,7 @@ class Core:
 
     def _fire(self, keys: Sequence[str], until: int) -> Generator[Request, Any, int]:
         last = -1
-        yield from self._load(keys, passes_newer=True)
+        yield from self.load(keys, passes_newer=True)
         processor = self.processor
         for key in keys:
             profile = processor.states.get(key)
@@ -417,7 +416,7 @@ class Core:
         try:
             yield from self._commit(None)
         except Conflict:  # another worker was there first: what is still due will be claimed again
-            yield from self._begin_again()
+            yield from self.begin_again()
         return last
 
     # changes of all profiles, and of definitions
@@ -457,7 +456,7 @@ class Core:
             return ""
         operation = json.loads(text)
         keys: Sequence[str] = yield ("walk", (operation["after"], ADVANCE_BATCH), {})
-        yield from self._load(keys)
+        yield from self.load(keys)
         for profile in list(processor.states.values()):
             change(processor.engine, profile)
             processor.changed(profile)
@@ -474,7 +473,7 @@ class Core:
         self, keys: Sequence[str], change: Callable[[ProfileState], bool]
     ) -> Generator[Request, Any, None]:
         """Lets each of these profiles change if it wants to; what another worker changes meanwhile stays as it is."""
-        yield from self._load(keys, passes_newer=True)
+        yield from self.load(keys, passes_newer=True)
         processor = self.processor
         changed = [profile for profile in processor.states.values() if change(profile)]
         if changed:
@@ -483,7 +482,7 @@ class Core:
             try:
                 yield from self._commit(None)
             except Conflict:
-                yield from self._begin_again()
+                yield from self.begin_again()
 
     def look(self, see: Callable[[Engine, ProfileState], None]) -> Generator[Request, Any, None]:
         """Shows every profile as it is; nothing is changed."""
@@ -494,7 +493,7 @@ class Core:
             return
         after: str | None = None
         while keys := (yield ("walk", (after, ADVANCE_BATCH), {})):
-            yield from self._load(keys, passes_newer=True)
+            yield from self.load(keys, passes_newer=True)
             for profile in list(processor.states.values()):
                 see(processor.engine, profile)
             after = keys[-1]
@@ -505,97 +504,13 @@ class Core:
             apply()
             yield from self._flush()
             return
-        yield from self._load(self._id_keys(calls))
+        yield from self.load(self._id_keys(calls))
         apply()
         try:
             yield from self._commit(self.processor.watermark)
         except Conflict:
-            yield from self._begin_again()
+            yield from self.begin_again()
             raise
-
-    def erase(self, id_key: str) -> Generator[Request, Any, tuple[str, ...]]:
-        """Removes everything that names the person behind the id (V6)."""
-        processor = self.processor
-        for _ in range(MAX_CONFLICTS):
-            if not self.exclusive:
-                found = yield from self.states_of([id_key])
-                yield from self._load([id_key, *(key for each in found for key in (*each.shared, *each.devices))])
-            key = processor.links.get(id_key, id_key)
-            person = processor.states.get(key)
-            shown = {key[2:], id_key[2:]} | ({each[2:] for each in person.linked} if person is not None else set())
-            strangers = self._forget_device(person) if person is not None else []
-            owners = self._forget_guest(person) if person is not None else []
-            if self.exclusive:
-                if person is not None:
-                    self.count()
-                    self._tallies.update(self._vanished(person))
-                return (yield from self._erase_here(key, person, shown, strangers))
-            # with its own version: whoever is seen with its ids meanwhile is not missed
-            processor.touched = {person, *strangers, *owners} if person is not None else set()
-            also = ChangeSet(
-                states=self._state_changes(),
-                tallies={} if person is None else self._vanished(person),
-                read_notes=self._known_library(),
-            )
-            asked = {"shown_ids": sorted(shown), "seen_by": _all_keys(strangers), "also": also}
-            try:
-                ids: Sequence[str] = yield ("erase", (key,), asked)
-            except Conflict:
-                yield from self._begin_again()
-                continue
-            processor.clear()
-            return tuple(sorted({each[2:] for each in ids} | {id_key[2:]}))
-        raise Conflict(f"the profile was changed by other workers {MAX_CONFLICTS} times in a row")
-
-    def _forget_device(self, profile: ProfileState) -> list[ProfileState]:
-        """Others were not seen with an anonymous id of this person any more; answers who ever was."""
-        processor = self.processor
-        ids = {each[2:] for each in (profile.key, *profile.linked) if each[0] == "a"}
-        found = [processor.states.get(processor.links.get(each, each)) for each in profile.shared]
-        strangers = [each for each in found if each is not None and each is not profile]
-        for stranger in strangers:
-            stranger.devices = tuple(each for each in stranger.devices if each[2:] not in ids)
-            if stranger.anonymous_id in ids:
-                stranger.anonymous_id, stranger.seen_at = None, -1
-        return strangers
-
-    def _forget_guest(self, profile: ProfileState) -> list[ProfileState]:
-        """Nobody was seen with the devices of others any more; answers whose they are."""
-        processor = self.processor
-        found = [processor.states.get(processor.links.get(each, each)) for each in profile.devices]
-        owners = [each for each in found if each is not None and each is not profile]
-        for owner in owners:
-            owner.shared = tuple(each for each in owner.shared if each not in (profile.key, *profile.linked))
-        return owners
-
-    def _vanished(self, person: ProfileState) -> dict[Tallied, int]:
-        """The figures say no longer that the person waits somewhere."""
-        return self._counting.vanished(person, max(person.clock, self.processor.watermark, 0))
-
-    def _erase_here(
-        self, key: str, profile: ProfileState | None, shown: set[str], strangers: Sequence[ProfileState]
-    ) -> Generator[Request, Any, tuple[str, ...]]:
-        processor = self.processor
-        id_keys = {key} | (set(profile.linked) if profile is not None else set())
-        id_keys |= {each for each, leads_to in processor.links.items() if leads_to == key}
-        for each in id_keys:
-            processor.states.pop(each, None)
-            processor.links.pop(each, None)
-        processor.forget(profile, id_keys)
-        others = _all_keys(strangers)
-        texts = [encode(each[2:]) for each in id_keys if each[0] == "a"] if others else []
-        self._keep_records(
-            [
-                each
-                for each in self.effects.records
-                if each.key not in id_keys and not (each.key in others and any(text in each.record for text in texts))
-            ]
-        )
-        for each in sorted(id_keys):  # this store knows of no links
-            yield ("erase", (each,), {"shown_ids": sorted(shown), "seen_by": others})
-        self.tombstones.add(id_keys)
-        processor.erased = self.tombstones
-        return tuple(sorted(each[2:] for each in id_keys))
 
     # figures
 
@@ -617,11 +532,20 @@ class Core:
     def forget_records(self, before: int) -> None:
         """In memory: forgets the records of earlier instants; the figures stay."""
         self.count()
-        self._keep_records([each for each in self.effects.records if each.at >= before])
+        self.keep_records([each for each in self.effects.records if each.at >= before])
 
-    def _keep_records(self, records: list[Record]) -> None:
+    def keep_records(self, records: list[Record]) -> None:
         self.effects.records = records
         self._counted = len(records)
+
+    def vanished(self, person: ProfileState) -> dict[Tallied, int]:
+        """The figures say no longer that the person waits somewhere; in memory they say so at once."""
+        at = max(person.clock, self.processor.watermark, 0)
+        if not self.exclusive:
+            return self._counting.vanished(person, at)
+        self.count()
+        self._tallies.update(self._counting.vanished(person, at))
+        return {}
 
     def tallies(self, journey: str | None = None) -> Generator[Request, Any, Sequence[Kept]]:
         """What is kept of the figures, of all journeys or of one."""
@@ -630,13 +554,6 @@ class Core:
             return [(*key, number) for key, number in self._tallies.items() if journey in (None, key[0])]
         rows: Sequence[Kept] = yield ("tallies", (), {"journey": journey})
         return rows
-
-    def lift(self, id_key: str) -> Generator[Request, Any, bool]:
-        """Forgets that an id was erased."""
-        if self.exclusive:
-            return self.tombstones.discard(id_key)
-        lifted: bool = yield ("lift", (id_key,), {})
-        return lifted
 
     def states_of(self, id_keys: Iterable[str]) -> Generator[Request, Any, list[ProfileState]]:
         """The profiles that the id keys lead to, as they are: nothing happens to them."""
@@ -647,38 +564,6 @@ class Core:
         loaded: Loaded = yield ("load", (sorted(id_keys),), {})
         stored = {each.key: each for each in loaded.profiles.values()}
         return [decode_state(each.state, self.plan) for each in stored.values()]
-
-
-def _all_keys(profiles: Iterable[ProfileState]) -> list[str]:
-    """Every key that they have or had."""
-    return sorted({key for profile in profiles for key in (profile.key, *profile.linked)})
-
-
-class Tombstones:
-    """Which id keys were erased, as hashes with a key that was drawn for this process: they name nobody (V6)."""
-
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
-        self._hashes: set[bytes] = set()
-
-    def _hash(self, id_key: str) -> bytes:
-        return blake2b(id_key.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
-
-    def add(self, id_keys: Iterable[str]) -> None:
-        """These are erased."""
-        self._hashes.update(map(self._hash, id_keys))
-
-    def discard(self, id_key: str) -> bool:
-        """This one is not erased any more; says whether it was."""
-        found = self._hash(id_key) in self._hashes
-        self._hashes.discard(self._hash(id_key))
-        return found
-
-    def __contains__(self, id_key: object) -> bool:
-        return isinstance(id_key, str) and self._hash(id_key) in self._hashes
-
-    def __bool__(self) -> bool:
-        return bool(self._hashes)
 
 
 def _is_storable(key: str) -> bool:

@@ -27,7 +27,7 @@ from journeys.model.space import DestinationDefinition, Space
 from journeys.plan.validate import examine
 from journeys.plan.values import NEVER
 from journeys.ports import AsyncListDestination, Clock, ListDestination, Waiting
-from journeys.runtime import _tidying
+from journeys.runtime import _erasing, _tidying
 from journeys.runtime import _views as views
 from journeys.runtime._arguments import (
     calls_of,
@@ -390,7 +390,7 @@ class Logic:
         return (yield from self._publisher.backfill(calls_of(calls), self._now(), progress))
 
     def _erasing(self, key: str) -> Steps[tuple[str, ...]]:
-        return (yield from self._core.erase(key))
+        return (yield from _erasing.erase(self._core, key))
 
     def _lifting(self, key: str) -> Steps[bool]:
-        return bool((yield from self._core.lift(key)))
+        return bool((yield from _erasing.lift(self._core, key)))

@@ -482,7 +482,7 @@ class Processor:
         self._link(source, profile, other, rename)
         return profile
 
-    def forget(self, profile: ProfileState | None, id_keys: set[str]) -> None:
+    def forget(self, id_keys: set[str]) -> None:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
         self._queue = [each for each in self._queue if each[1] not in id_keys]
         heapq.heapify(self._queue)

@@ -19,6 +19,7 @@ from journeys.codec import load_journey
 from journeys.destinations import Record
 from journeys.ports import Store
 from journeys.runtime._drive import drive
+from journeys.runtime._erasing import erase
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.simulation import Simulation
 from journeys.runtime.stores import AsyncPostgresStore, MemoryStore, PostgresStore, SQLiteStore
@@ -98,7 +99,7 @@ def test_what_the_erased_did_stays_counted_over_generated_spaces(store: Callable
             lines |= Counter(simulation.trace())
             user = rng.choice([each["userId"] for each in one.calls if "userId" in each])
             before = instances(simulation)
-            drive(simulation.core.erase(f"u:{user}"), opened)
+            drive(erase(simulation.core, f"u:{user}"), opened)
             erased |= before - instances(simulation)
         simulation.finish()
         lines |= Counter(simulation.trace())

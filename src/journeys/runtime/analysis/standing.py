@@ -50,7 +50,7 @@ class Standing:
         if publisher is not None:
             self._store, self._lock, self.core = evaluator.store, evaluator._lock, evaluator._core
             if not self.core.exclusive:
-                self._drive(self.core._load(()))  # what other workers have published meanwhile
+                self._drive(self.core.load(()))  # what other workers have published meanwhile
             now = evaluator._now()
         else:
             publisher = _read(source)
