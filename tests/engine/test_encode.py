@@ -13,6 +13,7 @@ from journeys.engine._encode import VERSION, bind, decode_state, encode_state
 from journeys.engine._state import ENDED, LIVE, ProfileState
 from journeys.errors import NewerState
 from journeys.plan.compile import compile_space
+from journeys.plan.values import NEVER
 from journeys.runtime._processor import Processor
 from tests.support import ad, branch, branches, delay, did, hold, identify, journey, negated, send, space, track, trait
 
@@ -120,3 +121,34 @@ def test_instances_that_the_plan_does_not_know_are_kept() -> None:
     bind(profile, processor.plan)
     assert [each["id"] for each in shape(profile)["instances"]] == [each["id"] for each in before]
     assert [each["waits"] for each in shape(profile)["instances"]] == [each["waits"] for each in before]
+
+
+def test_what_the_plan_does_not_know_is_merged_too() -> None:
+    """P2: it comes back under the id of whoever it was."""
+    known = compile_space(load_space(DOCUMENT))
+    processor = Processor(known, Effects())
+    processor.feed(track("Start", "0", "u1", id="m1"))
+    processor.feed(track("Start", "PT1H", None, anon="a1", id="m2"))
+    ids = {each.id for state in processor.states.values() for each in state.instances}
+    unknown = Processor(compile_space(load_space(space(journey(key="other", entry="Other")))), Effects())
+    for key, state in processor.states.items():
+        unknown.states[key] = decode_state(encode_state(state), unknown.plan)
+    assert unknown.feed(identify("PT2H", "u1", anon="a1")).is_accepted
+    merged = decode_state(encode_state(unknown.states["u:u1"]), known)
+    assert {each.id for each in merged.instances} == ids
+
+
+def test_version_1_is_read() -> None:
+    """What it wrote of an instance, in its order: the owner among the first, nothing left out."""
+    processor, profile = rich()
+    document = json.loads(encode_state(profile))
+    for place, raw in enumerate(document["i"]):
+        key, version, cause, identifier, entered_at, order, expires_at, visited, context, waits, *more = raw
+        rare = more[0] if more else {}
+        old = [key, version, rare.get("w", "u1"), cause, identifier, entered_at, order, rare.get("s", LIVE)]
+        old += [rare.get("g", 0), rare.get("x", NEVER), expires_at, visited, context, rare.get("l", [])]
+        old += [[[*wait, -1, 0, 0][:5] if len(wait) == 2 else wait for wait in waits], rare.get("o", version)]
+        document["i"][place] = [*old, rare["n"]] if "n" in rare else old
+    again = decode_state(json.dumps(document | {"v": 1}).encode(), processor.plan)
+    assert shape(again) == shape(profile)
+    assert encode_state(again) == encode_state(profile)

@@ -221,7 +221,9 @@ def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
 def _instance_from_version_1(raw: list[Any]) -> list[Any]:
     key, version, owner, cause, identifier, entered_at, order, status, goal_open, exit_at, expires_at = raw[:11]
     visited, context, lists, waits, origin, *noted = raw[11:]
-    rare = {"w": owner, "o": origin, "s": status, "x": exit_at, "l": lists}
+    rare = {"w": owner, "o": origin, "s": status, "x": exit_at}
+    if lists:
+        rare["l"] = lists
     if goal_open:
         rare["g"] = 1
     if noted:

@@ -52,6 +52,8 @@ def merge(engine: Engine, profile: ProfileState, other: ProfileState) -> None:
         profile.own("outputs").setdefault(key, output)
     if other.counted:
         profile.own("counted").update(other.counted)
+    if other.foreign:
+        profile.own("foreign").extend(other.foreign)
     _merge_entries(profile, other)
     _merge_instances(engine, profile, other)
     if other.anonymous_id is not None and (profile.anonymous_id is None or other.seen_at > profile.seen_at):

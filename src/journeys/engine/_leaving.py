@@ -55,16 +55,21 @@ def end(engine: Engine, instance: Instance, kind: str, fields: Any = None, *, se
         send_activation(
             engine.space, engine.profile, instance, None, instance.plan.exit_send, engine.now, engine.effects
         )
-    for key in sorted(instance.lists):
-        step = instance.plan.steps[key]
-        assert isinstance(step, AdPlan)
-        leave_list(engine, instance, step)
-    instance.waits = []
     if kind == "merged":
         instance.leave(ENDED)
         instance.goal_open = False
     else:
         _note_end(engine, instance)
+    let_go(engine, instance)
+
+
+def let_go(engine: Engine, instance: Instance) -> None:
+    """Nothing of an instance that has ended comes due any more, and it is on no list (X3)."""
+    for key in sorted(instance.lists):
+        step = instance.plan.steps[key]
+        assert isinstance(step, AdPlan)
+        leave_list(engine, instance, step)
+    instance.waits = []
     instance.settle_due()
     forget_if_done(engine.profile, instance)
 

@@ -74,12 +74,21 @@ def fill_from_history(profile: ProfileState, plan: Plan, scope: str) -> None:
 
 
 def archive(engine: Engine, profile: ProfileState, journey: JourneyPlan) -> None:
-    """The instances of this version end as ``archived``, for good (V1); a version in its place is open at once (V3)."""
+    """The instances of this version end as ``archived``, for good (V1); a version in its place is open at once (V3).
+
+    Those that have ended before take part no longer: no goal is named any more (O7), and lists are left now that
+    nothing of the version comes due.
+    """
     for instance in tuple(profile.instances):
-        if instance.plan is journey and instance.status != ENDED:
-            _leaving.end(engine, instance, "archived")
-            if journey.reentry_after is not None:
-                profile.own("entries").pop(journey.entry_label, None)
+        if instance.plan is not journey:
+            continue
+        instance.goal_open = False
+        if instance.status == ENDED:
+            _leaving.let_go(engine, instance)
+            continue
+        _leaving.end(engine, instance, "archived")
+        if journey.reentry_after is not None:
+            profile.own("entries").pop(journey.entry_label, None)
 
 
 def migrate(
