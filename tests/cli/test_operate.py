@@ -247,6 +247,9 @@ def test_figures_of_a_journey_need_a_trace(shop: Shop, capsys: pytest.CaptureFix
         )
     assert main(["figures", path, "crat"]) == 2  # may well be a file
     assert capsys.readouterr().err == "crat: No such file or directory\n"
+    instants = ["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"]
+    assert main(["figures", path, path, *instants]) == 2
+    assert capsys.readouterr().err == "--to 2026-01-01T00:00:00Z is before --from 2026-01-02T00:00:00Z\n"
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,8 @@ def run_figures(options: argparse.Namespace) -> int:
         raise Failure("give a TRACE or a --store")
     _check_order(space, options)
     start, end = instant(options.start, "--from"), instant(options.end, "--to")
+    if start is not None and end is not None and end < start:
+        raise Failure(f"--to {options.end} is before --from {options.start}")
     if options.store is not None:
         with closing(opened_store(options.store)) as store:
             figures = Figures.of_store(space, store, start=start, end=end, people=options.people)

@@ -112,6 +112,19 @@ def test_a_range_of_time() -> None:
     assert steps == {"hold": (2, 2, 1), "nudge": (1, 0, 1), "rest": (1, 1, 0), "thanks": (0, 0, 0)}
 
 
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends before it begins: 2026-01-01T00:00:00Z is before 2026-01-02T00:00:00Z"):
+        Figures([], start="2026-01-02T00:00:00Z", end="2026-01-01T00:00:00Z")
+
+
+def test_branches_stand_in_the_order_of_the_definition() -> None:
+    """Whatever came first in the trace, and also where a store has kept the figures (I6)."""
+    document = space(journey({"hold": hold("PT2H", branch("b", "B"), branch("a", "A"))}))
+    calls = [track("Start", "0", user) for user in ("u1", "u2", "u3")]
+    trace = run(document, [*calls, track("A", "PT1M", "u2"), track("B", "PT2M", "u3")]).trace
+    assert list(of(document, trace).steps[0].branches) == ["b", "a", "timeout"]
+
+
 def test_who_completed_and_exits_counts_as_exited() -> None:
     """S10."""
     document = space(journey({"s": send()}, entry=trait("x", "equals", 1), exit_after="P1D", reentry_after="P300D"))

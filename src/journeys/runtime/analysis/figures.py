@@ -14,11 +14,12 @@ from journeys._time import format_instant, instant_of, parse_instant
 from journeys.errors import nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
-from journeys.model.steps import RandomizedSplit
+from journeys.model.steps import RandomizedSplit, Step
 from journeys.ports import Store
 from journeys.runtime.analysis.figures_rates import BranchFigures, branch_figures
 from journeys.runtime.ledger import ELSEWHERE, ENTRY, STOCKS, WATCHED, Ledger
 from journeys.runtime.render import Counts, Graph, graph_of, kind_of
+from journeys.runtime.render.links import links_of
 from journeys.runtime.tallies import DAY, Kept, by_days, is_whole, read_figure
 from journeys.runtime.unique import PEOPLE
 
@@ -136,6 +137,10 @@ class Figures:
     ) -> None:
         self.start = None if start is None else instant_of(start)
         self.end = None if end is None else instant_of(end)
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError(
+                f"the range ends before it begins: {format_instant(self.end)} is before {format_instant(self.start)}"
+            )
         self._people = people
         #: (journey, version) -> figure -> number; the same by profile; how many profiles, where that is known already
         self._numbers: dict[Page, Counter[Figure]] = {}
@@ -390,7 +395,7 @@ def _figures(figures: _Sum) -> JourneyFigures:
         in_progress=number("active"),
         completed=number("ended", "completed"),
         exited=number("ended", "exited"),
-        exited_by={rule or "exit_after": number("exited", rule) for rule in figures.keys("exited")},
+        exited_by=dict(sorted((rule or "exit_after", number("exited", rule)) for rule in figures.keys("exited"))),
         expired=number("ended", "expired"),
         archived=number("ended", "archived"),
         merged=number("ended", "merged"),
@@ -439,11 +444,18 @@ def _steps(figures: _Sum) -> Iterator[StepFigures]:
             left=number("left", key),
             previous=came,
             of_previous={name: came[name] / number_ for name, number_ in before.items() if number_},
-            branches={branch: number("taken", (at, branch)) for at, branch in figures.keys("taken") if at == key},
+            branches={name: number("taken", (key, name)) for name in _branches(step, figures.keys("taken"), key)},
             restarted=sum(number("restarted", (at, name)) for at, name in figures.keys("restarted") if at == key),
             sent=number("sent", key),
             skipped=number("skipped", key),
         )
+
+
+def _branches(step: Step | None, taken: Iterable[tuple[str, str]], key: str) -> list[str]:
+    """The branches of a step that were taken, in the order of the definition; then those that it does not have."""
+    found = {branch for at, branch in taken if at == key}
+    named = [] if step is None else [link.branch for link in links_of(step) if link.branch in found]
+    return [*dict.fromkeys(name for name in named if name is not None), *sorted(found.difference(named))]
 
 
 def _told_origin(name: str, number: int, step: StepFigures) -> str:
