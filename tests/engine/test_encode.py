@@ -139,7 +139,7 @@ def test_what_the_plan_does_not_know_is_merged_too() -> None:
 
 
 def test_version_1_is_read() -> None:
-    """What it wrote of an instance, in its order: the owner among the first, nothing left out."""
+    """What it wrote of an instance, in its order: the owner among the first, nothing left out; and of ends."""
     processor, profile = rich()
     document = json.loads(encode_state(profile))
     for place, raw in enumerate(document["i"]):
@@ -149,6 +149,7 @@ def test_version_1_is_read() -> None:
         old += [rare.get("g", 0), rare.get("x", NEVER), expires_at, visited, context, rare.get("l", [])]
         old += [[[*wait, -1, 0, 0][:5] if len(wait) == 2 else wait for wait in waits], rare.get("o", version)]
         document["i"][place] = [*old, rare["n"]] if "n" in rare else old
+    document["e"] = [[*key.split(" ", 1), when] for key, when in document["e"].items()]
     again = decode_state(json.dumps(document | {"v": 1}).encode(), processor.plan)
     assert shape(again) == shape(profile)
     assert encode_state(again) == encode_state(profile)
