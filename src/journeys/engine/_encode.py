@@ -211,11 +211,12 @@ def _decode_wait(journey: JourneyPlan, key: str, due: int, branch: int = -1, cou
 
 def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
     """A state as version 1 wrote it, in the form of today."""
-    return document | {
-        "i": [_instance_from_version_1(raw) for raw in document.get("i", ())],
-        "f": [_instance_from_version_1(raw) for raw in document.get("f", ())],
-        "e": {f"{journey} {identifier}": at for journey, identifier, at in document.get("e", ())},
-    }
+    today = dict(document)
+    for name in {"i", "f"} & document.keys():
+        today[name] = [_instance_from_version_1(raw) for raw in document[name]]
+    if "e" in document:
+        today["e"] = {f"{journey} {identifier}": at for journey, identifier, at in document["e"]}
+    return today
 
 
 def _instance_from_version_1(raw: list[Any]) -> list[Any]:
