@@ -268,15 +268,13 @@ class Core:
         self._keep_recent(change.states)
 
     def _keep_recent(self, committed: Iterable[StateChange]) -> None:
-        processor = self.processor
         if self._knows_erased:  # nothing stays in memory of someone whom another worker may erase (V6)
             self._recent.clear()
             return
-        for profile in processor.touched or ():
+        small = {each.key for each in committed if each.state is not None and len(each.state) <= LARGEST}
+        for profile in self.processor.touched or ():
             profile.version += 1
-        large = {each.key for each in committed if each.state is not None and len(each.state) > LARGEST}
-        for profile in processor.states.values():
-            if profile.key not in large:
+            if profile.key in small:
                 self._recent.keep(profile)
 
     def _as_waiting(self, timestamp: int, message_id: str, arrival: int, call: Mapping[str, Any]) -> Waiting:
@@ -558,9 +556,7 @@ class Core:
     def states_of(self, id_keys: Iterable[str]) -> Generator[Request, Any, list[ProfileState]]:
         """The profiles that the id keys lead to, as they are: nothing happens to them."""
         if self.exclusive:
-            processor = self.processor
-            found = [processor.states.get(processor.links.get(key, key)) for key in id_keys]
-            return [profile for profile in found if profile is not None]
+            return [profile for profile in map(self.processor.find, id_keys) if profile is not None]
         loaded: Loaded = yield ("load", (sorted(id_keys),), {})
         stored = {each.key: each for each in loaded.profiles.values()}
         return [decode_state(each.state, self.plan) for each in stored.values()]

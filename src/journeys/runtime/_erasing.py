@@ -62,8 +62,7 @@ def _forget_guest(processor: Processor, person: ProfileState) -> list[ProfileSta
 
 
 def _others(processor: Processor, person: ProfileState, id_keys: Iterable[str]) -> list[ProfileState]:
-    found = [processor.states.get(processor.links.get(each, each)) for each in id_keys]
-    return [each for each in found if each is not None and each is not person]
+    return [each for each in map(processor.find, id_keys) if each is not None and each is not person]
 
 
 def _erase_here(

@@ -197,12 +197,11 @@ class Processor:
             return self._refused(outcome)
         if profile.accepted == 1:
             states[key] = profile
-        due = profile.due
-        if due < profile.scheduled:
-            profile.scheduled = due
-            heappush(self._queue, (due, key))
         if self.touched is not None:
             self.touched.add(profile)
+        elif profile.due < profile.scheduled:
+            profile.scheduled = profile.due
+            heappush(self._queue, (profile.due, key))
         if outcome is _ACCEPTED:
             return ACCEPTED
         self.effects.counters["late"] += 1
@@ -306,8 +305,12 @@ class Processor:
         id_key = _id_key(user_id, anonymous_id)
         return self.links.get(id_key, id_key) if self.links else id_key
 
+    def find(self, id_key: str) -> ProfileState | None:
+        """The profile that an id key leads to by now, if it is here."""
+        return self.states.get(self.links.get(id_key, id_key))
+
     def whose(self, id_key: str) -> ProfileState:
-        """The profile that an id key leads to by now."""
+        """The same, of an id key that leads to one."""
         return self.states[self.links.get(id_key, id_key)]
 
     def _is_erased(self, call: Mapping[str, Any], user_id: str | None, anonymous_id: str | None) -> bool:
@@ -417,7 +420,7 @@ class Processor:
 
     def _note_shared(self, id_key: str, profile: ProfileState) -> None:
         """Whose device it is, and who else was seen with it, know of each other, to forget who is erased (P2, V6)."""
-        owner = self.states.get(self.links.get(id_key, id_key))
+        owner = self.find(id_key)
         if owner is None or owner is profile:
             return
         if id_key not in profile.devices:
@@ -432,13 +435,12 @@ class Processor:
         self.changed(profile)
 
     def changed(self, profile: ProfileState) -> None:
-        """Notes that a profile has changed, and when it is next due."""
-        due = profile.due
-        if due < profile.scheduled:
-            profile.scheduled = due
-            heappush(self._queue, (due, profile.key))
+        """Notes that a profile has changed; where no store does so, also when it is next due."""
         if self.touched is not None:
             self.touched.add(profile)
+        elif profile.due < profile.scheduled:
+            profile.scheduled = profile.due
+            heappush(self._queue, (profile.due, profile.key))
 
     def backfill(self, call: Any) -> tuple[ProfileState | None, bool]:
         """Remembers a call of the past (C4); answers its profile, and whether it was new."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from journeys.engine._encode import decode_state
 from journeys.engine._state import ProfileState
 from journeys.plan.plan import Plan
-from journeys.plan.values import NEVER
 from journeys.ports import Stored
 
 #: how many profiles are kept at most, and how many bytes of state one of them has at most
@@ -33,8 +32,7 @@ class RecentStates:
         return profile
 
     def keep(self, profile: ProfileState) -> None:
-        """It has been committed, or was not changed; its version is the one that the store has now."""
-        profile.scheduled = NEVER
+        """It has been committed; its version is the one that the store has now."""
         self._young[profile.key] = profile
         if len(self._young) >= LIMIT // 2:
             self._old, self._young = self._young, {}

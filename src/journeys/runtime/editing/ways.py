@@ -12,8 +12,6 @@ from journeys.model import steps as s
 from journeys.model.journey import Journey
 from journeys.runtime.editing.operations import Way
 
-#: fields of steps that lead on, besides branches
-
 S = TypeVar("S", bound=s.Step)
 
 
