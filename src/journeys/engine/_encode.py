@@ -58,19 +58,16 @@ def encode_state(profile: ProfileState) -> bytes:
         text += ',"m":{' + ",".join([f"{quote(name)}:{at}" for name, at in profile.marks.items()]) + "}"
     if profile.instances:
         text += ',"i":[' + ",".join([_encode_instance(profile, each) for each in profile.instances]) + "]"
+    if profile.been:
+        text += f',"b":{_encode_been(profile.been)}'
     if profile.__dict__:
         text += _encode_rare(profile)
     return (text + "}").encode("utf-8", "surrogatepass")
 
 
 def _encode_rare(profile: ProfileState) -> str:
-    """What most profiles do not have; all have been in a journey who ever were in one."""
-    text = ""
+    """What most profiles do not have."""
     rare = profile.__dict__
-    if profile.been:
-        text = f',"b":{_encode_been(profile.been)}'
-        if len(rare) == 1:
-            return text
     document: dict[str, Any] = {}
     for name, attribute, default in _FIELDS:
         value = rare.get(attribute, default)
@@ -78,7 +75,7 @@ def _encode_rare(profile: ProfileState) -> str:
             document[name] = value
     if profile.entries:
         document["E"] = {label: [state.status, state.at] for label, state in profile.entries.items()}
-    return text + "," + encode(document)[1:-1] if document else text
+    return "," + encode(document)[1:-1] if document else ""
 
 
 @lru_cache(1024)

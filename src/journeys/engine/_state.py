@@ -176,8 +176,8 @@ class ProfileState:
 
     __slots__ = (
         "__dict__",
-        "__weakref__",
         "accepted",
+        "been",
         "clock",
         "crowd",
         "due",
@@ -188,7 +188,6 @@ class ProfileState:
         "order",
         "scheduled",
         "seq",
-        "user_id",
         "version",
     )
     # what most profiles never have is kept with those that do: EMPTY, or a class attribute, until it is set
@@ -210,8 +209,6 @@ class ProfileState:
     cells: dict[str, list[Any]] = EMPTY
     #: ``end_key`` -> end of the latest instance (E8)
     ends: dict[str, int] = EMPTY
-    #: (journey key, version) it was ever in (E2, V3)
-    been: tuple[tuple[str, int], ...] = ()
     #: label of a condition entry -> how it stands; armed if absent
     entries: dict[str, EntryState] = EMPTY
     #: labels of condition entries that are true but over ``max_live_instances`` (E9)
@@ -230,19 +227,18 @@ class ProfileState:
     #: instances of journeys or versions that the plan does not know: kept, and left alone
     foreign: list[Any] = EMPTY_LIST
 
-    def __init__(self, key: str) -> None:
-        #: ``u:`` or ``a:`` and the id under which it is shown
+    def __init__(self, key: str, shown: str | None = None) -> None:
+        #: ``u:`` or ``a:`` and the id under which it is shown, which need not be cut out where it is at hand
         self.key = key
-        self.id = key[2:]
-        if key[0] == "u":
-            self.user_id: str | None = self.id
-        else:
-            self.user_id = None
+        self.id = key[2:] if shown is None else shown
+        if key[0] != "u":
             self.anonymous_id = self.id
         #: -1 until it has seen an input
         self.clock = -1
         #: how many inputs it has accepted (O6), records it has in the trace, instances it has had
         self.accepted = self.seq = self.order = 0
+        #: (journey key, version) it was ever in (E2, V3)
+        self.been: tuple[tuple[str, int], ...] = ()
         #: message id -> when it was accepted (O2)
         self.marks: dict[str, int] = {}
         #: in the order in which they entered
@@ -253,6 +249,11 @@ class ProfileState:
         #: where the working set has it in its queue of deadlines, and the version that its store knows
         self.scheduled = NEVER
         self.version = 0
+
+    @property
+    def user_id(self) -> str | None:
+        """The id, once it is known as a user's."""
+        return self.id if self.key[0] == "u" else None
 
     def has_backfilled(self, message_id: str) -> bool:
         """Whether the history has a call of this id."""
@@ -271,7 +272,7 @@ class ProfileState:
     def rename(self, key: str) -> None:
         """The anonymous profile becomes the user's: later records show the user id (P2)."""
         self.key = key
-        self.id = self.user_id = key[2:]
+        self.id = key[2:]
 
     def settle_due(self) -> None:
         """Sets ``due`` to the earliest of all its deadlines."""

@@ -187,11 +187,11 @@ class Processor:
         states = self.states
         profile = states.get(key)
         if profile is None:
-            if self.links:
-                key = self.links.get(key, key)
-                profile = states.get(key)
-            if profile is None:
-                profile = ProfileState(key)
+            if key in self.links:
+                key = self.links[key]
+                profile = states.get(key) or ProfileState(key)
+            else:
+                profile = ProfileState(key, user_id)
         outcome = self.engine.event(profile, route, properties.copy(), timestamp, message_id, self.watermark)
         if outcome is not _ACCEPTED and outcome is not _LATE:
             return self._refused(outcome)
