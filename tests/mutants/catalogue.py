@@ -81,11 +81,11 @@ MUTANTS = [
         "_local(day, at, tz)) > arrival",
     ),
     Mutant(
-        "waiting inputs are applied without order",
+        "an input of the very watermark still waits",
         "T8",
         PROCESSOR,
-        "while self.waiting and self.waiting[0][0] <= to:",
-        "while self.waiting and self.waiting[0][0] < to:",
+        "is not None and following <= to:",
+        "is not None and following < to:",
     ),
     Mutant("the watermark may go back", "T5", PROCESSOR, "        if to <= self.watermark:\n            return\n", ""),
     Mutant("sentAt is ignored", "T3", CALLS, "    if sent_at is not None:", "    if sent_at is not None and False:"),
@@ -448,8 +448,8 @@ MUTANTS = [
         PROCESSOR,
         "        if self.plan.makes_profiles and key not in self.states:\n"
         "            if self._must_wait(timestamp):\n"
-        "                self._wait(",
-        "        if self.plan.makes_profiles:\n            if self._must_wait(timestamp):\n                self._wait(",
+        "                self.waiting.add(",
+        "        if self.plan.makes_profiles:\n            if self._must_wait(timestamp):\n                self.waiting.add(",
     ),
     Mutant("numbers without an end are taken", "O5", CALLS, "return 1 if math.isfinite(value) else 0", "return 1"),
     # payloads

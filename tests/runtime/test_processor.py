@@ -159,4 +159,4 @@ def test_what_waits_is_known_by_its_message_id() -> None:
     assert made.feed(track("Start", "PT55M", "u4", id="n")).status == "accepted"
     assert made.feed(track("Nobody", "PT55M", "u5", id="m")).status == "accepted"
     made.move_watermark(instant("PT3H"))
-    assert made.waiting == [] and made._waiting_ids == {}
+    assert not made.waiting and made.waiting._id_keys == {}

@@ -7,7 +7,6 @@ answered. A sync driver and an async one answer it, so that no body exists twice
 from __future__ import annotations
 
 import contextlib
-import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -29,6 +28,7 @@ from journeys.runtime._calls import Answer, replay_timestamp
 from journeys.runtime._processor import Processor
 from journeys.runtime._recent import LARGEST, RecentStates
 from journeys.runtime._tombstones import Tombstones
+from journeys.runtime._waiting import id_key_of
 from journeys.runtime.tallies import Kept, Tallied, Tallies
 
 #: a request to the store: method, arguments, keyword arguments
@@ -214,12 +214,12 @@ class Core:
             if id_key != stored.key:
                 processor.links[id_key] = stored.key
         for entry in entries:
-            processor.put_waiting(entry)
+            processor.waiting.put(entry)
 
     def _waiting(self, calls: Iterable[Any], until: int) -> Generator[Request, Any, Iterable[Waiting]]:
         """Of all that wait only what may be applied now, and what has the message of one of the calls."""
         notes: Mapping[str, str] = yield ("notes", ("arrivals",), {})
-        self.processor.arrivals = int(notes.get("arrivals", "0"))
+        self.processor.waiting.arrivals = int(notes.get("arrivals", "0"))
         found: dict[int, Waiting] = {}
         if until >= 0:
             released: Sequence[Waiting] = yield ("waiting", (until, 1 << 30), {})
@@ -247,7 +247,7 @@ class Core:
         still_waiting = {each[2] for each in processor.waiting}
         notes = dict(notes or {})
         if new_waiting:
-            notes["arrivals"] = str(processor.arrivals)
+            notes["arrivals"] = str(processor.waiting.arrivals)
         rows, tallies = self._counting.rows(effects.records)  # before the states: it is noted in them
         change = ChangeSet(
             states=self.state_changes(),
@@ -278,7 +278,7 @@ class Core:
                 self._recent.keep(profile)
 
     def _as_waiting(self, timestamp: int, message_id: str, arrival: int, call: Mapping[str, Any]) -> Waiting:
-        id_key = f"u:{call['userId']}" if call.get("userId") is not None else f"a:{call.get('anonymousId')}"
+        id_key = id_key_of(call)
         return Waiting(
             timestamp=timestamp,
             message_id=message_id,
@@ -373,7 +373,7 @@ class Core:
             if not self.exclusive:
                 yield from self.load((), waiting_until=MAX)
             while processor.waiting:
-                processor.apply_waiting(heapq.heappop(processor.waiting))
+                processor.apply_waiting()
             if self.exclusive:
                 yield from self._flush()
                 return

@@ -6,11 +6,10 @@ it is what a batch of calls concerns, loaded before and committed after.
 
 from __future__ import annotations
 
-import heapq
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from journeys._time import EPOCH, of_datetime, to_datetime
@@ -25,6 +24,7 @@ from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
 from journeys.runtime import _calls
 from journeys.runtime._calls import ACCEPTED, DUPLICATE, LATE, Answer
+from journeys.runtime._waiting import WaitingInputs, id_keys_of
 
 _ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE: DUPLICATE}
 _ACCEPTED, _LATE = _advance.ACCEPTED, _advance.LATE
@@ -38,16 +38,6 @@ _FULL = Answer("rejected", "too_many_events", "a condition would have to remembe
 _TOO_FAST = Answer("rejected", "too_many_events_per_second", "more events of one profile a second than the limit")
 _REFUSED = {_advance.FULL: _FULL, _advance.TOO_FAST: _TOO_FAST}
 _ERASED = Answer("rejected", "erased", "this profile has been erased; lift the erasure to accept it again")
-
-#: what is kept of a call that waits, besides its type and its ids
-_KEPT = {
-    "track": ("event", "properties"),
-    "page": ("name", "properties"),
-    "screen": ("name", "properties"),
-    "identify": ("traits",),
-    "group": ("groupId", "traits"),
-    "alias": ("previousId",),
-}
 
 
 class Processor:
@@ -71,11 +61,8 @@ class Processor:
         self._latest = EPOCH
         #: (deadline, profile key), also of deadlines that have moved since and of profiles that are gone
         self._queue: list[tuple[int, str]] = []
-        #: (timestamp, message id, arrival, call) that wait for the watermark (T8)
-        self.waiting: list[tuple[int, str, int, Mapping[str, Any]]] = []
-        #: message id -> id keys under which it waits: whose they are may change while it does
-        self._waiting_ids: dict[str, list[str]] = {}
-        self.arrivals = 0
+        #: inputs that wait for the watermark (T8)
+        self.waiting = WaitingInputs(plan)
         #: what has changed since it was last asked for: profiles, links, keys that are gone, waiting inputs
         self.touched: set[ProfileState] | None = None
         self.new_links: dict[str, str] = {}
@@ -92,8 +79,7 @@ class Processor:
 
     def use(self, plan: Plan) -> None:
         """Goes on under another plan."""
-        self.plan = plan
-        self.engine.plan = plan
+        self.plan = self.engine.plan = self.waiting.plan = plan
         self._may_be_plain = _may_be_plain(plan)
         self._known.clear()
 
@@ -104,7 +90,7 @@ class Processor:
         self.states, self.links, self.new_links, self.gone = {}, {}, {}, {}
         self.touched = set()
         self._queue = []
-        self.waiting, self._waiting_ids = [], {}
+        self.waiting.clear()
 
     def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
         """Applies one call. ``received`` is the instant of its receipt; without it the call is a replay (T3)."""
@@ -263,7 +249,7 @@ class Processor:
         self.effects.counters["unwanted"] += 1
         if self.plan.makes_profiles and key not in self.states:
             if self._must_wait(timestamp):
-                self._wait(call, timestamp, _calls.message_id_of(call))
+                self.waiting.add(call, timestamp, _calls.message_id_of(call))
             else:
                 self._meet(key, timestamp, self.watermark)
         return ACCEPTED
@@ -487,59 +473,22 @@ class Processor:
     def forget(self, id_keys: set[str]) -> None:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
         self._queue = [each for each in self._queue if each[1] not in id_keys]
-        heapq.heapify(self._queue)
+        heapify(self._queue)
         self.engine.let_go()
         for id_key in id_keys:
             self.new_links.pop(id_key, None)
             self.gone.pop(id_key, None)
-        kept = [each for each in self.waiting if not id_keys & set(id_keys_of(each[3]))]
-        self.waiting = kept
-        heapq.heapify(self.waiting)
-        self._waiting_ids = {}
-        for each in kept:
-            self._note_waiting(each[1], each[3])
+        self.waiting.forget(id_keys)
 
     # lateness (T8)
 
     def _must_wait(self, timestamp: int) -> bool:
         return self.plan.may_be_late and timestamp > self.watermark
 
-    def _wait(self, call: Mapping[str, Any], timestamp: int, message_id: str | None) -> None:
-        self.arrivals += 1
-        kept: dict[str, Any] = {"type": call["type"]}
-        for field in ("userId", "anonymousId", *_KEPT[call["type"]]):
-            if call.get(field) is not None:
-                is_object = field == "properties" or field == "traits"
-                kept[field] = _calls.object_of(call, field, sys.maxsize) if is_object else call[field]
-        heapq.heappush(self.waiting, (timestamp, message_id or "", self.arrivals, kept))
-
-    def put_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
-        """An input that a store kept waiting."""
-        heapq.heappush(self.waiting, waiting)
-        self._note_waiting(waiting[1], waiting[3])
-
-    def _note_waiting(self, message_id: str, call: Mapping[str, Any]) -> None:
-        user_id, anonymous_id = _calls.ids_of(call)
-        name = _calls.event_name(call)
-        is_unwanted = name is not None and name not in self.plan.routes and (user_id is None or anonymous_id is None)
-        if message_id and not is_unwanted:  # an unwanted event leaves no mark (O7)
-            self._waiting_ids.setdefault(message_id, []).append(_id_key(user_id, anonymous_id))
-
-    def _forget_waiting(self, message_id: str, id_key: str) -> None:
-        id_keys = self._waiting_ids.get(message_id, [])
-        if id_key in id_keys:
-            id_keys.remove(id_key)
-            if not id_keys:
-                del self._waiting_ids[message_id]
-
-    def _waits(self, key: str, message_id: str) -> bool:
-        """Whether an input of this message id waits for the profile."""
-        return any(self.links.get(each, each) == key for each in self._waiting_ids.get(message_id, ()))
-
     def _keep_waiting(self, call: Mapping[str, Any], timestamp: int, message_id: str | None, key: str) -> Answer:
         profile = self.states.get(key)
         if message_id is not None and (
-            self._waits(key, message_id)
+            self.waiting.has(message_id, key, self.links)
             or (profile is not None and self.engine.is_duplicate(profile, None, message_id, timestamp))
         ):
             self.effects.counters["duplicates"] += 1
@@ -549,9 +498,7 @@ class Processor:
         if profile is not None and route is not None and self.engine.is_full(profile, route, content, timestamp):
             self.effects.counters["rejected"] += 1
             return _FULL
-        self._wait(call, timestamp, message_id)
-        if message_id is not None:
-            self._note_waiting(message_id, call)
+        self.waiting.add(call, timestamp, message_id)
         return ACCEPTED
 
     def follow_replay(self) -> None:
@@ -563,17 +510,16 @@ class Processor:
         """The watermark reaches an instant: inputs that waited for it are applied, in order."""
         if to <= self.watermark:
             return
-        while self.waiting and self.waiting[0][0] <= to:
-            self.apply_waiting(heapq.heappop(self.waiting))
+        while (following := self.waiting.next) is not None and following <= to:
+            self.apply_waiting()
         self.watermark = to
 
-    def apply_waiting(self, waiting: tuple[int, str, int, Mapping[str, Any]]) -> None:
-        """Applies an input whose time has come: it is not late."""
-        timestamp, message_id, _, call = waiting
+    def apply_waiting(self) -> None:
+        """Applies the first of the inputs that wait, whose time has come: it is not late."""
+        timestamp, message_id, _, call = self.waiting.pop()
         kind = call["type"]
         user_id, anonymous_id = _calls.ids_of(call)
         key = self._key(user_id, anonymous_id)
-        self._forget_waiting(message_id, _id_key(user_id, anonymous_id))
         route_name, content = _calls.content_of(call, kind, sys.maxsize)
         source = self._source(call, kind, user_id, anonymous_id, key)
         if route_name is not None and route_name not in self.plan.routes and source is None:
@@ -622,10 +568,8 @@ class Processor:
                 profile.scheduled = profile.due
                 if profile.due < NEVER:
                     heappush(queue, (profile.due, key))
-        due = queue[0][0] if queue else None
-        if self.waiting:
-            due = self.waiting[0][0] if due is None else min(due, self.waiting[0][0])
-        return due
+        instants = (queue[0][0] if queue else None, self.waiting.next)
+        return min((each for each in instants if each is not None), default=None)
 
 
 def _may_be_plain(plan: Plan) -> bool:
@@ -635,8 +579,3 @@ def _may_be_plain(plan: Plan) -> bool:
 
 def _id_key(user_id: str | None, anonymous_id: str | None) -> str:
     return "u:" + user_id if user_id is not None else f"a:{anonymous_id}"
-
-
-def id_keys_of(call: Mapping[str, Any]) -> list[str]:
-    fields = (("userId", "u:"), ("anonymousId", "a:"), ("previousId", "u:"), ("previousId", "a:"))
-    return [space + call[field] for field, space in fields if isinstance(call.get(field), str)]
