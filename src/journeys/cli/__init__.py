@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return failure.code
-    except (StoreUnavailable, sqlite3.Error) as error:
+    except StoreUnavailable as error:
         print(f"--store: {error}", file=sys.stderr)
         return 2
     except JourneysError as error:

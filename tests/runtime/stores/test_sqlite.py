@@ -79,6 +79,21 @@ def test_two_may_open_a_new_file_at_once(path: Path, monkeypatch: pytest.MonkeyP
     SQLiteStore(path).close()
 
 
+def test_a_full_disk_is_told_and_loses_nothing(path: Path) -> None:
+    """O5: nothing is accepted that is not durable, and the next commit tries again."""
+    with SQLiteStore(path) as store:
+        store.commit(ChangeSet(states=[state("u:1")]))
+        [(pages,)] = store._connection.execute("PRAGMA page_count").fetchall()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        large = ChangeSet(states=[state("u:2", content=b"x" * 100_000)])
+        with pytest.raises(StoreUnavailable, match=rf"{path.name}: database or disk is full"):
+            store.commit(large)
+        assert set(store.load(["u:1", "u:2"]).profiles) == {"u:1"}
+        store._connection.execute("PRAGMA max_page_count = 10000")
+        store.commit(large)
+        assert set(store.load(["u:1", "u:2"]).profiles) == {"u:1", "u:2"}
+
+
 def test_no_database_at_all(path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreUnavailable, match="file is not a database") as raised:
@@ -145,7 +160,7 @@ def test_a_failed_commit_leaves_no_transaction_behind(path: Path) -> None:
         other._connection.execute("BEGIN IMMEDIATE")
         store.timeout = 0.05
         store._connection.execute("PRAGMA busy_timeout = 50")
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
+        with pytest.raises(StoreUnavailable, match=r"locked: another process .* more than 0\.05 s"):
             store.commit(ChangeSet(states=[state("u:2")]))
         other._connection.execute("ROLLBACK")
         store.commit(ChangeSet(states=[state("u:2")]))

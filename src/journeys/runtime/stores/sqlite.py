@@ -35,6 +35,18 @@ APPLICATION_ID = 0x6A726E79
 SYNCHRONOUS = ("EXTRA", "FULL", "NORMAL", "OFF")
 #: pages of the log after which it is copied into the file: the longer, the more often it saves a page's second copying
 CHECKPOINT = 8_000
+#: what SQLite says where a file cannot be used: at the moment, or as it is
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
 #: kibibytes of the file that a connection keeps in memory
 CACHE = 32_000
 
@@ -210,7 +222,8 @@ class SQLiteStore(SyncStore):
 
     With ``synchronous="FULL"`` what was committed survives a power cut; with ``"NORMAL"``, which is faster, the last
     commits may be lost then (never by the death of the process alone). ``timeout`` is how many seconds to wait for
-    another process that is writing. ``errors.StoreUnavailable`` if the file cannot be opened.
+    another process that is writing. ``errors.StoreUnavailable`` if the file cannot be opened, read or written, from any
+    method; the next one tries again.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, synchronous: str = "FULL", timeout: float = 30.0) -> None:
@@ -233,9 +246,6 @@ class SQLiteStore(SyncStore):
         self._closed = False
         try:
             self._unit(self._operations.open())
-        except sqlite3.Error as error:
-            self.close()
-            raise StoreUnavailable(self._told(error)) from error
         except BaseException:
             self.close()
             raise
@@ -244,13 +254,18 @@ class SQLiteStore(SyncStore):
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.path)!r}, synchronous={self.synchronous!r})"
 
-    def _told(self, error: sqlite3.Error) -> str:
-        """Why the file could not be opened: SQLite says the same of all that can be wrong with its place."""
-        if not self.path.parent.is_dir():
+    def _told(self, error: sqlite3.Error) -> str | None:
+        """Why the file cannot be used, None if it can: SQLite says the same of all that can be wrong with its place."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code not in _UNAVAILABLE:
+            return None
+        if code == sqlite3.SQLITE_CANTOPEN and not self.path.parent.is_dir():
             place = "" if self.path.is_absolute() else f" in {os.getcwd()!r}"
             return f"there is no folder {str(self.path.parent)!r}{place}"
-        if self.path.is_dir():
+        if code == sqlite3.SQLITE_CANTOPEN and self.path.is_dir():
             return f"{str(self.path)!r} is a folder: give the name of a file in it"
+        if code == sqlite3.SQLITE_BUSY:
+            return f"{self.path}: {error}: another process has been writing for more than {self.timeout:g} s"
         return f"{self.path}: {error}"
 
     def _connect(self) -> Any:
@@ -283,10 +298,10 @@ class SQLiteStore(SyncStore):
 
     def _ask(self, steps: Steps[T]) -> T:
         with self._lock:
-            if self._connection is None:
-                self._connection = self._connect()
-            connection = self._connection
             try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                connection = self._connection
                 batch = next(steps)
                 while True:
                     try:
@@ -298,6 +313,10 @@ class SQLiteStore(SyncStore):
             except StopIteration as done:
                 result: T = done.value
                 return result
+            except sqlite3.Error as error:
+                if (why := self._told(error)) is None:
+                    raise
+                raise StoreUnavailable(why) from error
 
     def _unit(self, steps: Steps[T]) -> T:
         return self._ask(as_unit(SQLiteStatements.begin, steps))
