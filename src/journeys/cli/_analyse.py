@@ -109,10 +109,8 @@ def _warn(space: Space, evaluator: Evaluator, options: argparse.Namespace) -> No
 
 
 def _why(evaluator: Evaluator, options: argparse.Namespace) -> str:
-    """Why a delivery was sent; the latest version of the journey keeps the tokens of one instance apart."""
-    versions = [each for each in evaluator.journeys if each.key == options.journey]
-    latest = max(versions, key=lambda each: each.version, default=None)
-    return why(evaluator.trace(journey=options.journey), options.delivery, latest).text
+    """Why a delivery was sent; the versions of the journey keep the tokens of one instance apart."""
+    return why(evaluator.trace(journey=options.journey), options.delivery, evaluator.journeys).text
 
 
 def _calls(path: str) -> Iterator[Any]:
