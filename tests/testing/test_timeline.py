@@ -8,6 +8,7 @@ from textwrap import dedent
 import attrs
 
 from journeys import (
+    Branch,
     ConditionBranch,
     Delay,
     EventEntry,
@@ -179,6 +180,23 @@ def test_other_waits() -> None:
               to wait until 09:30, Mon
     """)
         in ada.timeline
+    )
+
+
+def test_a_wait_that_ends_with_the_way_through_the_journey() -> None:
+    """By ``exit_after`` or ``max_age``, not as the step says (X2, X4)."""
+    journey = Journey(
+        key="j",
+        entry=EventEntry("Start"),
+        start="h",
+        steps={"h": HoldUntil([Branch("a", "A")], max_duration="P3D", timeout="d"), "d": Delay("P9D")},
+        max_age="P2D",
+    )
+    scenario = Scenario(journey)
+    scenario.user("ada").does("Start")
+    assert scenario.timeline("ada").endswith(
+        "    waits at h of j until Wednesday 2026-01-07 09:00:00, then she leaves by max_age\n"
+        "      for A, then a: the end"
     )
 
 

@@ -8,6 +8,7 @@ sends nothing.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -43,6 +44,7 @@ from journeys.runtime._arguments import (
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Core, Request
 from journeys.runtime._opening import opened
+from journeys.runtime._processor import id_keys_of
 from journeys.runtime._publishing import Publisher
 from journeys.runtime.clocks import ManualClock, SystemClock, later
 from journeys.runtime.destinations.registry import build_destination
@@ -328,9 +330,30 @@ class Logic:
         journey, calls = key_of(journey), calls_of(calls)
         versions = yield from self._versions()
         found = yield from self._core.states_of([key])
+        profile = found[0] if found else ProfileState(key)
         now = (yield from self._present()) if at is None else instant_of(at)
+        if at is None and not found:
+            now = max(now, self._core.plan.lateness.before(self.clock.now()))
         space = attrs.evolve(self.space, journeys=versions)
-        return explain(found[0] if found else ProfileState(key), self._core.plan, space, journey, now, calls)
+        erased = not found and (yield from self._is_erased(key))
+        waiting = yield from self._waiting_of({profile.key, *profile.linked})
+        plan = self._core.plan
+        return explain(profile, plan, space, journey, now, calls, erased=erased, waiting=waiting)
+
+    def _is_erased(self, key: str) -> Steps[bool]:
+        if self._core.exclusive:
+            return key in self._core.processor.erased
+        return key in (yield from self._ask("load", [key])).erased
+
+    def _waiting_of(self, keys: set[str]) -> Steps[int]:
+        """How many accepted calls under these id keys wait for their time (T8)."""
+        if not self._core.plan.may_be_late:
+            return 0
+        if self._core.exclusive:
+            calls: Iterable[Any] = [each[3] for each in self._core.processor.waiting]
+        else:
+            calls = [json.loads(each.call) for each in (yield from self._ask("waiting", MAX, 1 << 30))]
+        return sum(bool(keys & set(id_keys_of(call))) for call in calls)
 
     def _figures_by_day(self, first: int | None, last: int | None, people: bool) -> Steps[tuple[Figures, bool]]:
         """The figures of all journeys, and whether the records are yet to be added."""

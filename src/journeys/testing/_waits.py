@@ -78,21 +78,21 @@ class Waits:
     def _wait(self, instance: InstanceView, wait: WaitView, journey: Journey) -> Iterator[str]:
         step = journey.steps[wait.step]
         name = f' ("{step.name}")' if step.name is not None else ""
-        head = f"waits at {wait.step}{name} of {_named(instance)}"
-        until = "" if wait.until is None else f" until {_when(wait.until)}"
-        if isinstance(step, HoldUntil):
-            yield f"{head}{until}, then timeout: {_to(step.timeout)}"
-            yield from _ways(instance, step, journey)
-            yield from (f"  {miss}" for miss in self._said(instance, wait, journey).misses)
-            return
         said = self._said(instance, wait, journey)
-        if said.condition is None:
-            yield f"{head}{until}, then {_to(_next(step, None))}"
-            yield f"  to {_lower(describe_step(step))}"
-        else:
-            branch = "" if said.branch is None else f", branch {said.branch}"
-            yield f"{head}{branch}, then {_to(_next(step, said.branch))}"
+        branch = "" if said.branch is None else f", branch {said.branch}"
+        head = f"waits at {wait.step}{name} of {_named(instance)}{branch}"
+        until = "" if wait.until is None or said.condition is not None else f" until {_when(wait.until)}"
+        then = f"timeout: {_to(step.timeout)}" if isinstance(step, HoldUntil) else _to(_next(step, said.branch))
+        if said.is_cut_off and said.until is not None:
+            until, then = f" until {_when(said.until)}", said.then
+        yield f"{head}{until}, then {then}"
+        if isinstance(step, HoldUntil):
+            yield from _ways(instance, step, journey)
+            yield from (f"  {miss}" for miss in said.misses)
+        elif said.condition is not None:
             yield from (f"  {line}" for line in said.condition.lines())
+        else:
+            yield f"  to {_lower(describe_step(step))}"
 
 
 def _ways(instance: InstanceView, step: HoldUntil, journey: Journey) -> Iterator[str]:

@@ -254,23 +254,118 @@ def test_a_parallel_split_says_each_branch() -> None:
     assert [each.remedy for each in waits[0].condition.culprits] == ["1 more A"]  # type: ignore[union-attr]
 
 
+FORGOTTEN = "nothing that can happen: events are not forgotten"
+
+
 @pytest.mark.parametrize(
     ("condition", "events", "remedy"),
     [
         (did("A", count={"at_least": 3}), 1, "2 more A"),
         (did("A", count={"more_than": 1}), 1, "1 more A"),
         (did("A", count={"exactly": 2}, within="P1D"), 0, "2 more A"),
-        (did("A", count={"at_most": 0}), 1, "nothing that can happen: events are not forgotten"),
+        (did("A", count={"at_most": 0}), 1, FORGOTTEN),
         (negated(did("A", count={"less_than": 3}, within="P1D")), 1, "2 more A"),
-        (did("A", between=["P2D", "P1D"]), 1, "1 more A"),
+        (did("A", between=["P2D", "P1D"]), 1, "1 more A, and 1 day to pass after it"),
+        (negated(did("A", where=where(("p", "not_equals", {"trait": "t"})))), 1,
+         "an identify call that changes what events are compared with"),
+        (negated(did("A", where=where(("p", "within_last", "P1D")))), 1, "time to pass"),
+        (negated(did("A", where=where(("p", "before_last", "PT0S")))), 1, FORGOTTEN),
+        (trait("groups.acme.plan", "equals", "pro"), 0, "an identify or group call that changes it"),
     ],
-)
+)  # fmt: skip
 def test_what_would_make_it_true(condition: Json, events: int, remedy: str) -> None:
     one = evaluator(journey(key="v1", entry=every(condition, trait("never", "exists"))))
     for number in range(events):
-        one.track("u1", "A", timestamp=at(f"PT{number + 1}M"))
+        one.track("u1", "A", {"p": at()}, timestamp=at(f"PT{number + 1}M"))
     one.identify("u1", {"a": 1})
     assert asked(one, "v1").entry.condition.culprits[0].remedy == remedy  # type: ignore[union-attr]
+
+
+FUNNEL: Json = {"type": "funnel", "first": {"event": "A"}, "then": {"event": "B"}}
+NOT_FOLLOWED: Json = {**FUNNEL, "then": {"event": "B", "performed": False}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "events", "remedy"),
+    [
+        (FUNNEL, "A", "A, then B"),
+        ({**FUNNEL, "then": {"event": "B", "within": "PT1H"}}, "", "A, then B within 1 hour"),
+        (negated(FUNNEL), "AB", FORGOTTEN),
+        (negated({**FUNNEL, "within": "P1D"}), "AB", "time to pass"),
+        (NOT_FOLLOWED, "AB", "A that stays without B"),
+        (negated(NOT_FOLLOWED), "A", "B after each A"),
+        (negated({**NOT_FOLLOWED, "then": {**NOT_FOLLOWED["then"], "within": "PT1M"}}), "A", FORGOTTEN),
+    ],
+)
+def test_what_would_make_a_funnel_true(condition: Json, events: str, remedy: str) -> None:
+    one = evaluator(journey(key="v1", entry=every(condition, trait("never", "exists"))))
+    for number, event in enumerate(events):
+        one.track("u1", event, timestamp=at(f"PT{number + 1}M"))
+    one.identify("u1", {"a": 1}, timestamp=at("PT1H"))
+    assert asked(one, "v1").entry.condition.culprits[0].remedy == remedy  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("microsecond", "inside"), [("-1", True), ("", True), ("+1", False)])
+def test_at_the_very_instant_at_which_a_wait_passes(microsecond: str, inside: bool) -> None:
+    """What is due at the instant is still to come (T6): it goes on by itself, now."""
+    one = evaluator(journey({"w": wait(did("A", count={"exactly": 0}, within="P1D"))}))
+    one.track("u1", "A", timestamp=at())
+    one.track("u1", "Start", timestamp=at("PT1M"))
+    said = explain_profile(one, "u1", journey="j", at=at(f"P1D{microsecond}"))
+    assert said.inside == inside
+    for instance in said.instances:
+        assert instance.waits[0].until == said.next.at == at("P1D")  # type: ignore[union-attr]
+
+
+def test_a_wait_ends_with_her_way_through_the_journey() -> None:
+    """If ``exit_after`` comes first, or at the same instant, the hold has no timeout (T6)."""
+    for days, then in (("P2D", "timeout, goes to n"), ("P3D", "she leaves by exit_after")):
+        steps = {"h": hold(days, branch("a", "A"), timeout="n"), "n": send()}
+        one = evaluator(journey(steps, entry=did("Start"), exit_after="P3D", reentry_after="P1D"))
+        one.track("u1", "Start", timestamp=at())
+        (wait_,) = asked(one, "j").instances[0].waits
+        assert (wait_.until, wait_.then) == (at(days), then)
+
+
+def test_a_branch_that_comes_too_late() -> None:
+    """Of an exclusive split one branch is taken, the first in order at one instant (S4)."""
+    quiet = [did("A", count={"exactly": 0}, within=each) for each in ("P3D", "P2D", "P2D")]
+    split = branches(*(zip("abc", quiet, (None, None, None), strict=True)), exclusive=True)
+    one = evaluator(journey({"s": split}))
+    one.track("u1", "A", timestamp=at())
+    one.track("u1", "Start", timestamp=at("PT1H"))
+    waits = asked(one, "j").instances[0].waits
+    assert {each.until for each in waits} == {at("P2D")}
+    assert [each.then for each in waits] == [
+        "the branch b is taken instead",
+        "the path ends",
+        "the branch b is taken instead",
+    ]
+
+
+def test_who_is_erased_enters_nothing() -> None:
+    one = evaluator(CART)
+    one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 50})
+    one.erase("u1")
+    said = asked(one, "cart")
+    assert codes(said) == ["erased"] and not said.known and said.at == at()
+    one.lift("u1")
+    assert asked(one, "cart").entry.open
+
+
+@pytest.mark.parametrize("store", ["", "sqlite"])
+def test_calls_that_wait_are_counted(store: str, tmp_path: Any) -> None:
+    """They are accepted, but not applied before the watermark has reached them (T8)."""
+    kept = {"store": f"sqlite:///{tmp_path / 'j.db'}"} if store else {}
+    late = load_space(space(CART, settings={"allowed_lateness": "PT1H"}))
+    with Evaluator(late, destinations={"email": Record()}, clock=ManualClock(at()), **kept) as one:  # type: ignore[arg-type]
+        one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 50}, timestamp=at())
+        one.track("u2", "Cart Modified", {"cart_id": "c1", "value": 50}, timestamp=at())
+        said = asked(one, "cart")
+        assert said.waiting == 1 and not said.inside and "1 call of hers is accepted" in said.text
+        one.advance(hours=1)
+        said = asked(one, "cart")
+        assert said.waiting == 0 and said.inside
 
 
 # over generated spaces

@@ -41,7 +41,7 @@ def cart(when: str, user: str = "u1", **properties: object) -> Json:
     return track("Cart", when, user) | {"properties": properties}
 
 
-def order(when: str, user: str = "u1", **properties: object) -> Json:
+def order(when: str, user: str | None = "u1", **properties: object) -> Json:
     return track("Order", when, user) | {"properties": properties}
 
 
@@ -128,13 +128,14 @@ def test_what_is_a_near_miss_does_nothing_and_what_is_none_does_something(seed: 
     document = {**one.space, "settings": {}}
     simulation = Simulation(load_space(document))
     plan = simulation.core.plan
-    for call in one.calls:
+    arrived: dict[tuple[str, str], str] = {}
+    for number, call in enumerate(one.calls):
         state = simulation.core.processor.states.get(f"u:{call.get('userId')}")
         holds = []
         if state is not None and call["type"] == "track" and "anonymousId" not in call:
             now = parse_instant(call["timestamp"])
             for key in sorted({each.key for each in plan.space.journeys}) if now >= state.clock else ():
-                for instance in explain(state, plan, plan.space, key, now, [call]).instances:
+                for instance in explain(state, plan, plan.space, key, now, one.calls[: number + 1]).instances:
                     journey_ = plan.journeys[key, instance.version].model
                     for wait in instance.waits:
                         names = (
@@ -143,13 +144,54 @@ def test_what_is_a_near_miss_does_nothing_and_what_is_none_does_something(seed: 
                             else set()
                         )
                         if call["event"] in names:
-                            holds.append((instance.id, wait.step, bool(wait.misses)))
+                            missed = any(each.at == call["timestamp"] for each in wait.misses)
+                            holds.append((instance.id, wait.step, missed))
         trace_of(simulation)
         (answer,) = simulation.feed([call])
         new = [each for each in trace_of(simulation) if each["at"] == call["timestamp"] and "instance" in each]
         for instance_id, step, missed in holds if answer.status == "accepted" else ():
+            if arrived.get((instance_id, step)) == call["timestamp"]:
+                continue  # a trace of this instant does not say whether the event brought her here
             of_it = [each for each in new if each["instance"] == instance_id]
             if any(each["kind"] == "exited" for each in of_it):
                 continue
             moved = any(each["kind"] in ("branch", "restarted") and each["step"] == step for each in of_it)
             assert moved != missed, (step, call, of_it)
+        arrived |= {(each["instance"], each["step"]): each["at"] for each in new if each["kind"] == "step"}
+
+
+def missed(document: Json, calls: list[Json], user: str = "u1") -> list[str]:
+    evaluator = Evaluator(load_space(space(document)), destinations={"email": Record()}, clock=ManualClock(at()))
+    evaluator.feed_many(calls)
+    (instance,) = evaluator.explain(user, journey=document["key"], calls=calls).instances
+    return [f"{each.at} {each.branch}" for each in instance.waits[0].misses]
+
+
+BIG = journey({"h": hold("P9D", branch("big", "Order", where=where(("total", "greater_than", 9))))}, entry=on("Order"))
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_the_event_that_let_her_in_has_not_been_missed(ids: bool) -> None:
+    """An instance never sees the event that created it again (E7), nor one that came twice (O2)."""
+    calls = [order("0", total=1), order("PT1H", total=2), order("PT1H", total=2)]
+    if ids:
+        calls = [call | {"messageId": name} for call, name in zip(calls, "abb", strict=True)]
+    assert missed(BIG, calls) == [f"{at('PT1H')} big"] * (1 if ids else 2)
+
+
+def test_a_late_event_is_missed_when_it_comes() -> None:
+    """Events count in the order in which they are applied, also a late one older than the entry (S7)."""
+    calls = [order("PT1H", total=1) | {"messageId": "a"}, order("PT30M", total=2) | {"messageId": "b"}]
+    assert missed(BIG, calls) == [f"{at('PT30M')} big"]
+
+
+def test_before_a_merge_there_were_two() -> None:
+    """What the visitor did before was offered to no hold of the user; on a shared device it is the user's (P2)."""
+    calls = [
+        order("0", "u1"),
+        order("PT1H", None, total=1) | {"anonymousId": "d"},
+        order("PT2H", "u1", total=2) | {"anonymousId": "d"},
+        order("PT3H", None, total=3) | {"anonymousId": "d"},
+        order("PT4H", "u2", total=4) | {"anonymousId": "d"},
+    ]
+    assert missed({**BIG, "entry": on("Order", reentry="once")}, calls) == [f"{at('PT2H')} big", f"{at('PT3H')} big"]

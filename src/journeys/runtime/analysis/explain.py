@@ -18,10 +18,10 @@ from journeys.errors import UnknownJourney, nearest
 from journeys.model.space import Space
 from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, SplitPlan, WaitPlan
 from journeys.plan.values import NEVER
-from journeys.runtime.analysis.explain_entry import EntryExplanation, explain_entry
+from journeys.runtime.analysis.explain_entry import ERASED, EntryExplanation, explain_entry
 from journeys.runtime.analysis.explain_misses import Misses, events_of
 from journeys.runtime.analysis.explain_truth import features_of
-from journeys.runtime.analysis.explain_waits import WaitExplanation, explain_wait
+from journeys.runtime.analysis.explain_waits import WaitExplanation, end_of, explain_wait
 from journeys.runtime.render import describe_entry
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class Happening:
 class Explanation:
     """How a person stands with a journey at ``at``; ``text`` says it in words.
 
-    ``next`` is the first thing that happens in this journey if no input comes, None if nothing does.
+    ``next`` is the first thing that happens in this journey if no input comes, None if nothing does. ``waiting`` is how
+    many of her calls are accepted and not applied yet, because of ``allowed_lateness`` (T8): they are not in this.
     """
 
     profile: str
@@ -98,6 +99,7 @@ class Explanation:
     entry: EntryExplanation
     next: Happening | None
     remembers: tuple[Remembered, ...]
+    waiting: int = 0
 
     @property
     def inside(self) -> bool:
@@ -111,6 +113,9 @@ class Explanation:
         lines = [f"{self.profile} {told} {self.journey} at {self.at}"]
         if not self.known:
             lines.append("nothing is known of this profile yet")
+        if self.waiting:
+            calls = "1 call of hers is" if self.waiting == 1 else f"{self.waiting} calls of hers are"
+            lines.append(f"{calls} accepted and wait for their time (allowed_lateness): not in this yet")
         for instance in self.instances:
             lines += instance.lines()
         lines += self.entry.lines()
@@ -131,11 +136,15 @@ def explain(
     journey_key: str,
     now: int,
     calls: Iterable[Mapping[str, Any]] = (),
+    *,
+    erased: bool = False,
+    waiting: int = 0,
 ) -> Explanation:
     """How the profile stands with a journey at an instant; the profile is not touched.
 
-    ``space`` names all versions with their status, ``plan`` is what runs. Deadlines before ``now`` have happened in
-    what is said (T6), also if nobody has let them happen yet. Among the ``calls``, the person's near misses are found:
+    ``space`` names all versions with their status, ``plan`` is what runs; ``erased`` says that she was (V6),
+    ``waiting`` how many of her calls wait for their time. Deadlines before ``now`` have happened in what is said (T6),
+    also if nobody has let them happen yet. Among the ``calls``, the person's near misses are found:
     the right event for a hold or the entry, with a wrong filter or identifier. UnknownJourney if there is none.
     """
     versions = sorted((each for each in space.journeys if each.key == journey_key), key=lambda each: each.version)
@@ -155,6 +164,8 @@ def explain(
         if instance.plan.key == journey_key and instance.status != ENDED
     )
     entry = explain_entry(here, plan, space, versions, at, misses, seen=seen)
+    if erased:
+        entry = attrs.evolve(entry, blocks=(*entry.blocks, ERASED))
     enters = next((each.at for each in coming if each.kind == "entered"), None)
     return Explanation(
         profile=here.id,
@@ -165,6 +176,7 @@ def explain(
         entry=attrs.evolve(entry, enters_at=enters),
         next=coming[0] if coming else None,
         remembers=_remembered(here, [each for each in plan.journeys.values() if each.key == journey_key]),
+        waiting=waiting,
     )
 
 
@@ -210,10 +222,7 @@ def _coming(profile: ProfileState, plan: Plan, journey: str) -> list[Happening]:
 
 
 def _instance(instance: Instance, profile: ProfileState, space: Space, now: int, misses: Misses) -> InstanceExplanation:
-    deadlines = [(instance.exit_at, "exit_after")]
-    if instance.status == LIVE:
-        deadlines.append((instance.expires_at, "max_age"))
-    at, by = min(deadlines)
+    at, by = end_of(instance)
     waits = sorted((wait for wait in instance.waits if not wait.removal), key=lambda wait: wait.rank)
     return InstanceExplanation(
         id=instance.id,

@@ -35,6 +35,9 @@ class Block:
         return f"{self.text}{until} ({self.rule})"
 
 
+ERASED = Block("erased", "she has been erased: her calls are rejected until that is lifted", "V6")
+
+
 @attrs.frozen(kw_only=True)
 class EntryExplanation:
     """How the entry stands for one person.

@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from journeys._time import format_instant
+from journeys._time import Duration, format_instant
 from journeys.model import conditions as m
 from journeys.model.space import Space
 from journeys.plan import conditions as c
 from journeys.plan.features import Feature
 from journeys.plan.values import ABSENT, NEVER
-from journeys.runtime.render import describe, describe_event
+from journeys.runtime.render import describe, describe_duration, describe_event
 
 #: how many instants at which an answer may change and does not are looked at before giving up
 PATIENCE = 1_000
@@ -78,6 +78,14 @@ def flips_at(condition: c.Condition, profile: Any, context: c.Context, now: int)
     return None
 
 
+def true_at(condition: c.Condition, profile: Any, context: c.Context, now: int) -> int:
+    """The first instant from now on at which it is true if no input comes; NEVER if there is none (C10)."""
+    if condition.holds(profile, context, now):
+        return now
+    flip = flips_at(condition, profile, context, now)
+    return NEVER if flip is None else flip
+
+
 def features_of(part: Any) -> Iterator[Feature]:
     """What a compiled condition needs to be remembered, audiences and computed traits included."""
     for name in ("feature", "first", "then"):
@@ -107,6 +115,7 @@ class _Looking:
         parts: tuple[Truth, ...] = ()
         found = remedy = ""
         text = describe(model)
+        flip = flips_at(condition, self.profile, self.context, self.now)
         match model:
             case m.All(models) | m.Any(models):
                 assert isinstance(condition, c.Group)
@@ -122,13 +131,12 @@ class _Looking:
                 outside.audiences = self.audiences
                 parts = (outside.at(self.audiences[key], condition.definition, wanted=wanted),)
             case m.Event():
-                found, remedy = self._event(model, condition, wanted)
+                found, remedy = self._event(model, condition, wanted, flip)
             case m.Trait() | m.Context():
                 assert isinstance(condition, c.Compared)
                 found, remedy = self._compared(model, condition)
             case m.Funnel():
-                remedy = _funnel(model, wanted)
-        flip = flips_at(condition, self.profile, self.context, self.now)
+                remedy = self._funnel(model, condition, wanted, flip)
         return Truth(
             kind=type(model).__name__.lower(),
             text=text,
@@ -140,17 +148,28 @@ class _Looking:
             parts=parts,
         )
 
-    def _event(self, model: m.Event, condition: Any, wanted: bool) -> tuple[str, str]:
+    def _event(self, model: m.Event, condition: Any, wanted: bool, flip: int | None) -> tuple[str, str]:
         have = self._count(condition)
-        what = describe_event(model.event, model.where)
         more = _missing(model.count.op, model.count.number, have, wanted)
         if more is None:
-            window = model.within is not None or model.between is not None
-            remedy = "time to pass" if window else "nothing that can happen: events are not forgotten"
+            remedy = _only(flip, condition)
         else:
-            remedy = f"{more} more {what}"
+            remedy = f"{more} more {describe_event(model.event, model.where)}{_later(model.between)}"
         kept = isinstance(condition, c.CountedWithin) and have >= condition.feature.keep  # type: ignore[attr-defined]
         return f"{'at least ' if kept and have else ''}{have} so far", remedy
+
+    def _funnel(self, model: m.Funnel, condition: Any, wanted: bool, flip: int | None) -> str:
+        first = describe_event(model.first.event, model.first.where)
+        then = describe_event(model.then.event, model.then.where)
+        soon = f" within {describe_duration(model.then.within)}" if model.then.within is not None else ""
+        match model.then.performed, wanted:
+            case True, True:
+                return f"{first}, then {then}{soon}{_later(model.between)}"
+            case False, True:
+                return f"{first} that stays without {then}{soon}{_later(model.between)}"
+            case False, False if not soon:
+                return f"{then} after each {first}"
+        return _only(flip, condition)
 
     def _count(self, condition: Any) -> int:
         cell = self.profile.cells.get(condition.feature.key, ())
@@ -169,8 +188,10 @@ class _Looking:
         found = "it is not set" if value is ABSENT else f"it is {_short(value)}"
         if isinstance(model, m.Context):
             return found, "an event that changes the journey context"
-        computed = isinstance(condition.reader, c.TraitReader) and condition.reader.computed
-        return found, "events that change this computed trait" if computed else "an identify call that changes it"
+        if isinstance(condition.reader, c.TraitReader) and condition.reader.computed:
+            return found, "events that change this computed trait"
+        call = "an identify or group call" if model.trait.startswith("groups.") else "an identify call"  # P4
+        return found, f"{call} that changes it"
 
 
 _NO_SPACE = Space()
@@ -189,12 +210,19 @@ def _missing(op: str, number: int, have: int, wanted: bool) -> int | None:
     return None if enough is None or enough <= have else enough - have
 
 
-def _funnel(model: m.Funnel, wanted: bool) -> str:
-    first = describe_event(model.first.event, model.first.where)
-    then = describe_event(model.then.event, model.then.where)
-    if model.then.performed == wanted:
-        return f"{first}, then {then}"
-    return f"{first} that stays without {then}" if wanted else f"{then} after each {first}"
+def _later(between: tuple[Duration, Duration] | None) -> str:
+    """An event comes into such a window when it is old enough (C3)."""
+    return f", and {describe_duration(between[1])} to pass after it" if between else ""
+
+
+def _only(flip: int | None, condition: Any) -> str:
+    """What gives the wanted answer where no event does."""
+    ways = [] if flip is None else ["time to pass"]
+    if condition.reads_traits:
+        ways.append("an identify call that changes what events are compared with")
+    if condition.reads_context:
+        ways.append("an event that changes the journey context")
+    return " or ".join(ways) or "nothing that can happen: events are not forgotten"
 
 
 def _short(value: Any) -> str:

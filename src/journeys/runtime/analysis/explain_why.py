@@ -216,7 +216,7 @@ class _Chain:
         return isinstance(step, Delay) and step.until is None
 
     def _has_moved(self, number: int, record: Record) -> bool:
-        return self.history[number]["version"] != record["version"]
+        return bool(self.history[number]["version"] != record["version"])
 
     def _arrivals(self, place: int) -> Iterator[tuple[int, str]]:
         """The first arrival at each step before a place, and what the step is called there."""
