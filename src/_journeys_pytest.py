@@ -5,6 +5,7 @@ It imports nothing of ``journeys`` before a test or an option asks for it, so th
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 TITLE = "The story so far"
 #: the name under which a worker of pytest-xdist sends its coverage
 WORKER_OUTPUT = "journeys_coverage"
+#: golden traces, and the test that was the first to have each
+GOLDEN = pytest.StashKey[dict[Path, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--journeys-cov-fail-under",
         metavar="PERCENT",
-        type=float,
+        type=_percentage,
         default=None,
         help="fail if less than this share of all journeys was taken",
     )
@@ -62,6 +65,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--journeys-update-golden", action="store_true", help="write golden traces anew instead of comparing them"
     )
+
+
+def _percentage(text: str) -> float:
+    from journeys.testing.coverage import percentage
+
+    try:
+        return percentage(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}") from None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -111,9 +123,11 @@ def golden_trace(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def check(trace: Any, name: str | None = None) -> None:
         __tracebackhide__ = True
-        stem = name or f"{request.path.stem}.{request.node.name}"
-        name = re.sub(r"[^\w.-]+", "-", stem).strip("-")
-        file = request.path.parent / "golden" / f"{name}.ndjson"
+        stem = re.sub(r"[^\w.-]+", "-", name or f"{request.path.stem}.{request.node.name}").strip("-")
+        file = request.path.parent / "golden" / f"{stem}.ndjson"
+        other = request.config.stash.setdefault(GOLDEN, {}).setdefault(file, request.node.nodeid)
+        if name is None and other != request.node.nodeid:  # of two classes, or by values that no file name can have
+            raise ValueError(f"{file} is the golden trace of {other} already: give this one a name of its own")
         assert_golden(trace, file, update=request.config.option.journeys_update_golden or None)
 
     return check
@@ -179,7 +193,11 @@ class CoveragePlugin:
         self.coverage: Coverage = Coverage(config.option.journeys_cov_only)
         for place in config.option.journeys_cov_space:
             is_file = place.endswith((".json", ".py"))
-            for journey in space_from(config.invocation_params.dir / place if is_file else place).journeys:
+            try:
+                space = space_from(config.invocation_params.dir / place if is_file else place)
+            except (ImportError, AttributeError, OSError, ValueError, TypeError) as error:
+                raise pytest.UsageError(f"--journeys-cov-space={place}: {error}") from error
+            for journey in space.journeys:
                 if journey.status in ("live", "paused"):
                     self.coverage.of(journey)
         self.observer = Observer(self.coverage)
@@ -187,10 +205,9 @@ class CoveragePlugin:
         self.page: Path | None = None
 
     @property
-    def least(self) -> float:
-        """The share that is asked for."""
-        asked: float | None = self.config.option.journeys_cov_fail_under
-        return 0.0 if asked is None else asked
+    def shortfall(self) -> str:
+        """What is said if too little was taken."""
+        return self.coverage.shortfall(self.config.option.journeys_cov_fail_under)
 
     def pytest_runtest_logfinish(self) -> None:
         """A test has ended."""
@@ -208,7 +225,7 @@ class CoveragePlugin:
             self.page = write_report(
                 self.coverage, self.config.invocation_params.dir / self.config.option.journeys_cov_report
             )
-        if self.coverage.percent < self.least and session.exitstatus in (
+        if self.shortfall and session.exitstatus in (
             pytest.ExitCode.OK,
             pytest.ExitCode.NO_TESTS_COLLECTED,
         ):
@@ -226,12 +243,12 @@ class CoveragePlugin:
         out, coverage = terminalreporter, self.coverage
         out.section("journey coverage")
         if not coverage.journeys:
-            out.write_line("no journey ran")
+            only = " ".join(self.config.option.journeys_cov_only)
+            out.write_line(f"no journey ran that fits {only}" if only else "no journey ran")
         else:
             for line in coverage.table(out._tw.fullwidth):
                 out.write_line(line)
         if self.page is not None:
             out.write_line(f"pictures: {self.page}")
-        if coverage.percent < self.least:
-            found = f"{coverage.percent:.2f}".rstrip("0").rstrip(".")
-            out.write_line(f"FAIL: journey coverage is {found} %, and {self.least:g} % is asked for", red=True)
+        if self.shortfall:
+            out.write_line(f"FAIL: {self.shortfall}", red=True)

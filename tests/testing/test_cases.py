@@ -39,7 +39,7 @@ class Case(JourneyTestCase):
         self.scenario.clock.advance(hours=2)
         self.assert_received("email", "Cart Abandoned", to=ada, cart_id="c1")
         self.assert_received(self.scenario.email, None, {"journey_metadata.step": "nudge"}, times=2)
-        self.assert_received("email", "Cart Abandoned", to="nobody", times=0)
+        self.assert_received("email", "Cart Abandoned", to=self.scenario.user("bo"), times=0)
         self.assert_that(ada.completed("cart").once)
 
     def plain(self) -> None:

@@ -185,6 +185,52 @@ def test_an_evaluator_that_lives_through_several_tests(observer: Observer, cover
     assert missing(coverage, "cart") == ["hold → bought", "hold ↺ changed", "hold → timeout", "nudge", "exit: gone"]
 
 
+def test_what_is_only_tried_on_a_copy_has_not_been_taken(observer: Observer, coverage: Coverage) -> None:
+    """``explain`` lets a copy go on, and so does the story of a test that fails: nobody has taken that."""
+    observer.start()
+    for scenario in (Scenario([cart]), Scenario([cart])):
+        ada = scenario.user("ada")
+        ada.does("Cart Modified", cart_id="c1", value=80)
+        assert scenario.evaluator.explain("ada", journey="cart").next is not None
+        assert "waits at hold" in ada.timeline
+    observer.stop()
+    found = coverage.of(cart)
+    assert {str(item): number for item in found.items if (number := item.count(found.counts))} == {"hold": 2}
+
+
+def test_an_evaluator_that_is_older_than_the_observer(coverage: Coverage) -> None:
+    """Made while tests were collected, say."""
+    scenario = Scenario([cart])
+    watching = Observer(coverage)
+    watching.start()
+    scenario.user("ada").does("Cart Modified", cart_id="c1", value=80)
+    watching.stop()
+    assert coverage.of(cart).counts.entered == 1
+
+
+@pytest.mark.parametrize(
+    ("least", "said"),
+    [
+        (None, ""),
+        (16.66, ""),
+        (100 / 6, ""),
+        (16.67, "journey coverage is 16.66 %, and 16.67 % is asked for"),
+        (100, "journey coverage is 16.66 %, and 100 % is asked for"),
+    ],
+)
+def test_the_threshold(coverage: Coverage, least: float | None, said: str) -> None:
+    """Enough is enough at the very value, and what is told is not rounded to it."""
+    journey = Journey(
+        key="six",
+        entry=EventEntry("Start"),
+        start="a",
+        steps={"a": RandomizedSplit([RandomBranch("x", 50), RandomBranch("y", 50)])},
+        exit_rules=[ExitRule(key, "Out") for key in ("o1", "o2", "o3")],
+    )
+    coverage.of(journey).counts.arrived["a"] = 1
+    assert coverage.shortfall(least) == said
+
+
 def test_journeys_of_one_key_are_told_apart_by_their_definition(observer: Observer, coverage: Coverage) -> None:
     observer.start()
     scenario = Scenario([cart])

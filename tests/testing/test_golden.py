@@ -88,6 +88,13 @@ def test_the_difference_names_what_changed_in_a_record(tmp_path: Path) -> None:
     )
 
 
+def test_a_name_with_a_dot_is_no_object_in_an_object() -> None:
+    record = {"at": "2026-01-05T09:00:00Z", "kind": "sent", "payload": {"a.b": 1, "a": {"c": 1}}}
+    other = {**record, "payload": {"a": {"b": 1}, "a.c": 1}}
+    assert list(compared([record], [record])) == []
+    assert next(compared([record], [other])).startswith("~ ")
+
+
 def test_what_is_missing_and_what_is_new() -> None:
     short, long = story(hours=1).trace(), story().trace()
     assert list(compared(long, short))[:2] == [

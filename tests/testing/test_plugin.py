@@ -246,6 +246,22 @@ def test_golden_traces(run: Runner, pytester: pytest.Pytester, monkeypatch: pyte
     assert "+ 2026-01-05T11:00:00Z ada cart: branch hold timeout" in output
 
 
+def test_two_tests_of_one_golden_trace(run: Runner) -> None:
+    """By their classes, or by values that no file name can have: neither is taken for the other."""
+    body = """
+    class TestOne:
+        def test_trace(self, golden_trace):
+            golden_trace([])
+
+    class TestTwo:
+        def test_trace(self, golden_trace):
+            golden_trace([])
+    """
+    output = run(body, "--journeys-update-golden", passed=1, failed=1)
+    assert "is the golden trace of test_story.py::TestOne::test_trace already: give this one a name" in output
+    run(body.replace("golden_trace([])", "golden_trace([], 'same')"), "--journeys-update-golden", passed=2)
+
+
 # coverage
 
 
@@ -279,6 +295,20 @@ def test_the_threshold(run: Runner) -> None:
     assert "2 passed" in output
     run.again("--journeys-cov-fail-under=50", "--journeys-cov-only=c*")
     assert run.code == 0
+
+
+def test_options_that_cannot_be(run: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    run(COVERED, passed=2)
+    for option, said in (
+        ("--journeys-cov-fail-under=nan", "expected a number from 0 to 100, got 'nan'"),
+        ("--journeys-cov-fail-under=101", "expected a number from 0 to 100, got '101'"),
+        ("--journeys-cov-space=nope.py", "ERROR: --journeys-cov-space=nope.py: "),
+        ("--journeys-cov-space=tests.testing.spaces:crt", "nothing that is named 'crt': did you mean 'cart'?"),
+    ):
+        run.again(option)
+        assert run.code == pytest.ExitCode.USAGE_ERROR
+        assert said in capsys.readouterr().err
+    assert "no journey ran that fits crt" in run.again("--journeys-cov", "--journeys-cov-only=crt")
 
 
 def test_a_failure_of_its_own_stays_what_it_is(run: Runner) -> None:

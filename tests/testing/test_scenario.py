@@ -348,3 +348,34 @@ def test_a_list_that_is_given_gets_batches() -> None:
 def test_a_destination_that_is_given_must_be_one_of_the_space() -> None:
     with pytest.raises(ValueError, match="no destination is called 'emial': did you mean 'email'"):
         Scenario(shop, destinations={"emial": Recorder()})
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "what"),
+    [
+        (ValueError, "time does not go back", lambda s: s.clock.advance(hours=-1)),
+        (TypeError, "by how much", lambda s: s.clock.advance()),
+        (ValueError, "not ago but to come", lambda s: s.clock.ago(hours=-1)),
+        (InvalidCall, "userId is empty", lambda s: s.user("")),
+        (InvalidCall, "userId must be text, got 5", lambda s: s.user(5)),
+        (ValueError, "a anonymousId, got None", lambda s: s.anonymous(None)),
+        (ValueError, "nobody is called 'ada': there is nobody yet", lambda s: s.timeline("ada")),
+    ],
+)
+def test_what_cannot_be(error: type[Exception], message: str, what: Any) -> None:
+    with pytest.raises(error, match=message):
+        what(Scenario(shop))
+
+
+def test_who_is_named_in_calls_is_somebody() -> None:
+    """So that a test which feeds calls tells their story when it fails."""
+    scenario = Scenario(shop)
+    scenario.feed_many(
+        [
+            {"type": "track", "userId": "ada", "event": "Cart Modified", "properties": {"cart_id": "c1", "value": 80}},
+            {"type": "identify", "userId": "bo", "anonymousId": "d7"},
+        ]
+    )
+    assert [str(each) for each in scenario.people] == ["ada", "bo"]
+    assert "cart [c1]: enters" in scenario.timeline("ada")
+    assert scenario.user("ada").waits_at("hold") and scenario.email.received(to="d7").never

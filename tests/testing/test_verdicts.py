@@ -33,7 +33,7 @@ def test_how_often(scenario: Scenario, ada: User) -> None:
     found = scenario.email.received("Cart Abandoned", to=ada)
     assert found and found.twice and found.times(2) and found.at_least(1) and len(found) == 2
     assert not found.once and not found.never and not found.at_least(3)
-    assert not scenario.email.received("Cart Abandoned", to="nobody")
+    assert not scenario.email.received("Cart Abandoned", to=scenario.user("nobody"))
 
 
 def test_what_was_received(scenario: Scenario, ada: User) -> None:
@@ -105,7 +105,7 @@ def test_what_can_be_asked_of_people(scenario: Scenario, ada: User) -> None:
     assert ada.is_in("cart") and ada.waits_at("hold") and ada.waits_at("hold", journey="cart")
     ada.does("Cart Emptied", cart_id="c1")
     ada.does("Account Deleted")
-    assert ada.exited("cart").twice and ada.exited("cart", rule="gone").once and ada.exited("cart", rule=None).never
+    assert ada.exited("cart").twice and ada.exited("cart", rule="gone").once and ada.exited("loyal", rule=None).never
     assert ada.exited("cart", "emptied").first["rule"] == "emptied"
     ada.does("Order Completed", revenue=80)
     ada.does("Order Completed", revenue=80)
@@ -139,6 +139,14 @@ WRONG = [
     ("no destination is called 'add': did you mean 'ads'", lambda s, ada: ada.is_on("add")),
     ("no step is called 'lettre'", lambda s, ada: ada.skipped("lettre")),
     ("sent to email is called 'Cart Abandond': did you mean", lambda s, ada: s.email.received("Cart Abandond")),
+    ("nobody is called 'adda': did you mean 'ada'", lambda s, ada: s.email.received(to="adda")),
+    ("ada is somebody of another scenario", lambda s, ada: Scenario(shop).email.received(to=ada)),
+    ("loyal has no goal", lambda s, ada: ada.reached_goal("loyal")),
+    ("cart has no exit_after", lambda s, ada: ada.exited("cart", None)),
+    ("nudge sends no message", lambda s, ada: ada.skipped("nudge")),
+    ("email is no list", lambda s, ada: ada.is_on("email")),
+    ("a whole number that is not negative, got the text '1'", lambda s, ada: ada.entered("cart").times("1")),
+    ("a whole number that is not negative, got -1", lambda s, ada: ada.entered("cart").at_least(-1)),
     ("sent to ads is called 'Cart Abandoned'", lambda s, ada: s.ads.received("Cart Abandoned")),
 ]
 
@@ -146,6 +154,20 @@ WRONG = [
 @pytest.mark.parametrize(("message", "question"), WRONG)
 def test_a_name_that_the_space_does_not_know(message: str, question: Any, scenario: Scenario, ada: User) -> None:
     with pytest.raises(ValueError, match=message):
+        question(scenario, ada)
+
+
+@pytest.mark.parametrize(
+    ("message", "question"),
+    [
+        ("journey: expected a name as text, got 5", lambda s, ada: ada.entered(5)),
+        ("has what", lambda s, ada: ada.has()),
+        ("expected a question like .*, got True", lambda s, ada: assert_that(True)),  # type: ignore[arg-type]
+        ("expected a recorder .*, got the text 'email'", lambda s, ada: assert_received("email", "x")),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_question(message: str, question: Any, scenario: Scenario, ada: User) -> None:
+    with pytest.raises(TypeError, match=message):
         question(scenario, ada)
 
 
@@ -166,7 +188,7 @@ def test_how_they_read(scenario: Scenario, ada: User) -> None:
     assert str(ada.has(spent=3, plan="pro")) == 'ada has (spent 3, plan "pro"): spent is not set, plan is not set'
     assert str(ada.is_on("ads")) == "ada is on ads: their lists: none"
     assert str(ada.in_audience("vip")) == "ada is in the audience vip: their audiences: none"
-    assert str(ada.exited("cart", rule=None).once) == "ada exited cart by exit_after: never, expected once"
+    assert str(ada.exited("loyal", rule=None).once) == "ada exited loyal by exit_after: never, expected once"
     ada.does("Cart Modified", cart_id="c1", value=80)
     assert str(ada.is_in("cart")) == "ada is in cart: they are live"
     assert str(ada.waits_at("nudge")) == "ada waits at nudge: they wait at hold of cart"

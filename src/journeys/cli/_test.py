@@ -11,7 +11,7 @@ from typing import Any
 from journeys.cli._io import Failure, counted, listed, table
 from journeys.errors import InvalidDefinition, JourneysError
 from journeys.testing.casebook import EXPECTED, Case, Outcome, cases_in
-from journeys.testing.coverage import Coverage
+from journeys.testing.coverage import Coverage, percentage
 from journeys.testing.golden import MOST_LINES
 
 #: exit codes: something is not as it should be; there is nothing that could be tested
@@ -32,7 +32,10 @@ def add_commands(commands: Any) -> None:
     test.add_argument("--update", action="store_true", help="write the traces as what is expected from now on")
     test.add_argument("--cov", action="store_true", help="say which steps, branches and exits the cases have taken")
     test.add_argument(
-        "--cov-fail-under", metavar="PERCENT", type=float, help="fail if less than this share of all journeys was taken"
+        "--cov-fail-under",
+        metavar="PERCENT",
+        type=percentage,
+        help="fail if less than this share of all journeys was taken",
     )
     test.add_argument("--cov-report", metavar="DIR", help="write a picture of each journey with its counts there")
     test.add_argument("--json", action="store_true", help="as one JSON document")
@@ -53,7 +56,7 @@ def run_test(options: argparse.Namespace) -> int:
         done.append((case, outcome))
     wants_coverage = options.cov or options.cov_fail_under is not None or options.cov_report is not None
     page = _report(coverage, options.cov_report)
-    too_low = options.cov_fail_under is not None and coverage.percent < options.cov_fail_under
+    too_low = coverage.shortfall(options.cov_fail_under)
     if options.json:
         print(json.dumps(_document(done, coverage if wants_coverage else None), indent=2, ensure_ascii=False))
     else:
@@ -63,8 +66,7 @@ def run_test(options: argparse.Namespace) -> int:
         if page is not None:
             print(f"pictures: {page}")
         if too_low:
-            found = f"{coverage.percent:.2f}".rstrip("0").rstrip(".")
-            print(f"journey coverage is {found} %, and {options.cov_fail_under:g} % is asked for")
+            print(too_low)
     failed = any(outcome.status in ("failed", "new") for _, outcome in done)
     return FAILED if failed or too_low else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from journeys._time import described
 from journeys.errors import nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
@@ -22,6 +23,11 @@ class Names:
         #: (journey, step) -> its branches
         self.branches: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self.rules: defaultdict[str, set[str]] = defaultdict(set)
+        #: journeys that have an ``exit_after``, and those that have a goal
+        self.exit_after: set[str] = set()
+        self.goals: set[str] = set()
+        #: steps that send messages: only these are ever skipped (S9)
+        self.messages: set[str] = set()
         #: destination -> events, step keys and step names
         self.sent: defaultdict[str, set[str]] = defaultdict(set)
         #: (journey, step) -> its key and name; the step of an exit send is None
@@ -42,10 +48,13 @@ class Names:
         for journey in journeys:
             self.journeys.add(journey.key)
             self.rules[journey.key] |= {rule.key for rule in journey.exit_rules}
+            self.exit_after |= {journey.key} if journey.exit_after is not None else set()
+            self.goals |= {journey.key} if journey.goal is not None else set()
             self.titles[journey.key, None].add("exit")
             for key, step in journey.steps.items():
                 self.titles[journey.key, key] |= {key, step.name or key}
                 self.steps[key].add(journey.key)
+                self.messages |= {key} if isinstance(step, SendMessage) else set()
                 self.branches[journey.key, key] |= {link.branch for link in links_of(step) if link.branch is not None}
             for destination, step_key, _, names in _sends(journey):
                 self.sent[destination] |= names
@@ -68,9 +77,25 @@ class Names:
         journeys = self.steps[step] if journey is None else {journey}
         return _known(f"branch of {step}", name, {each for key in journeys for each in self.branches[key, step]})
 
-    def rule(self, journey: str, key: str) -> str:
-        """The key itself; ValueError with the nearest if the journey has no such exit rule."""
+    def rule(self, journey: str, key: str | None) -> str | None:
+        """The key itself; ValueError with the nearest if the journey has no such exit rule; None is ``exit_after``."""
+        if key is None:
+            if self.journey(journey) not in self.exit_after:
+                raise ValueError(f"{journey} has no exit_after, so that nobody exits by it")
+            return None
         return _known(f"exit rule of {journey}", key, self.rules[self.journey(journey)])
+
+    def goal(self, journey: str) -> str:
+        """The journey itself; ValueError if it has no goal."""
+        if self.journey(journey) not in self.goals:
+            raise ValueError(f"{journey} has no goal")
+        return journey
+
+    def message_step(self, key: str, journey: str | None = None) -> str:
+        """The key itself; ValueError if there is no such step, or if it sends no message."""
+        if self.step(key, journey) not in self.messages:
+            raise ValueError(f"{key} sends no message, so that it is never skipped")
+        return key
 
     def audience(self, key: str) -> str:
         """The key itself; ValueError with the nearest if there is no such audience."""
@@ -83,6 +108,8 @@ class Names:
 
 def _known(kind: str, name: str, names: Iterable[str]) -> str:
     known = set(names)
+    if not isinstance(name, str):
+        raise TypeError(f"{kind}: expected a name as text, got {described(name)}")
     if name not in known:
         hint = nearest(name, sorted(known)) or "there is none at all"
         raise ValueError(f"no {kind} is called {name!r}: {hint}")

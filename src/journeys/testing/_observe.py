@@ -1,13 +1,16 @@
 """Watching every evaluator of this process: which journeys it has, and everything that it records.
 
 Whatever store an evaluator has, sync or async, its records come from ``Effects.record`` and its plans are given to a
-``Core``. Both are wrapped while somebody watches, so that nothing is paid for it in production.
+``Core``. Both are wrapped while somebody watches, so that nothing is paid for it in production. What is only tried on a
+copy, as ``explain`` and rehearsals do, belongs to no ``Core`` and is not counted: it has not happened.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from journeys.engine._effects import Effects
 from journeys.engine._state import Instance, ProfileState
@@ -24,6 +27,8 @@ class Observer:
         self._undo: list[Callable[[], None]] = []
         #: the effects of evaluators that keep no trace
         self._untraced: dict[int, Effects] = {}
+        #: the id of effects -> whose they are
+        self._cores: WeakValueDictionary[int, Core] = WeakValueDictionary()
         self._forget()
 
     def _forget(self) -> None:
@@ -35,17 +40,21 @@ class Observer:
     def start(self) -> None:
         """From now on."""
         record, init, use = Effects.record, Core.__init__, Core.use
+        for each in gc.get_objects():
+            if type(each) is Core:  # made while tests were collected
+                self._cores[id(each.effects)] = each
 
         def watched_record(
             effects: Effects, at: int, profile: ProfileState, instance: Instance | None, kind: str, fields: Any = None
         ) -> None:
             if id(effects) not in self._untraced:
                 record(effects, at, profile, instance, kind, fields)
-            if instance is not None:
+            if instance is not None and self._happens(effects):
                 self._count(effects, instance, kind, fields)
 
         def watched_init(core: Core, plan: Plan, **settings: Any) -> None:
             init(core, plan, **settings)
+            self._cores[id(core.effects)] = core
             if not core.effects.traces:  # what nobody wants to read is not even told: here it is, and not kept
                 core.effects.traces = True
                 self._untraced[id(core.effects)] = core.effects
@@ -58,6 +67,10 @@ class Observer:
         self._wrap(Effects, "record", watched_record)
         self._wrap(Core, "__init__", watched_init)
         self._wrap(Core, "use", watched_use)
+
+    def _happens(self, effects: Effects) -> bool:
+        core = self._cores.get(id(effects))
+        return core is not None and core.effects is effects
 
     def _wrap(self, owner: type, name: str, function: Callable[..., None]) -> None:
         before = getattr(owner, name)

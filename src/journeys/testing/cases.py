@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from journeys._time import described
 from journeys.testing._compiled import Definition
 from journeys.testing.golden import assert_golden
 from journeys.testing.people import User
@@ -29,6 +30,8 @@ def assert_received(
 ) -> None:
     """Raises AssertionError with the story, unless the destination received this exactly ``times`` times."""
     __tracebackhide__ = True
+    if not isinstance(destination, Recorder):
+        raise TypeError(f"expected a recorder like scenario.email, got {described(destination)}")
     assert_that(destination.received(what, properties, to=to, **named).times(times))
 
 

@@ -183,6 +183,13 @@ class Coverage:
         """The share that was taken; 0 where no journey ran."""
         return 100 * self.reached / self.total if self.total else 0.0
 
+    def shortfall(self, least: float | None) -> str:
+        """What is said where less was taken than is asked for; nothing if it is enough."""
+        if least is None or self.percent >= least:
+            return ""
+        found = 10_000 * self.reached // max(self.total, 1) / 100  # cut: what is rounded may look like enough
+        return f"journey coverage is {found:g} %, and {least:g} % is asked for"
+
     def as_document(self) -> list[dict[str, Any]]:
         """All that is known, as JSON values: what a worker of pytest-xdist sends."""
         return [
@@ -214,6 +221,14 @@ def _hung(start: str, items: list[str], width: int) -> list[str]:
     wrapped = textwrap.wrap(kept, max(width - len(start), 30), break_on_hyphens=False, break_long_words=False) or [""]
     first, *others = (line.replace("\xa0", " ") for line in wrapped)
     return [(start + first).rstrip(), *(" " * len(start) + line for line in others)]
+
+
+def percentage(text: str) -> float:
+    """A number from 0 to 100; ValueError if it is none."""
+    number = float(text)
+    if not 0 <= number <= 100:
+        raise ValueError(f"{text} is no percentage: expected a number from 0 to 100")
+    return number
 
 
 def share(reached: int, total: int) -> str:

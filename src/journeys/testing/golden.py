@@ -12,6 +12,7 @@ from typing import Any
 from journeys.testing.scenario import Scenario
 
 Json = Mapping[str, Any]
+Names = tuple[str, ...]
 
 #: set to anything but nothing or 0, it makes ``assert_golden`` write the files
 UPDATE = "JOURNEYS_UPDATE_GOLDEN"
@@ -104,20 +105,20 @@ def _in_words(record: Json) -> str:
 def _changes(before: Any, after: Any) -> dict[str, str]:
     old, new = dict(_leaves(before)), dict(_leaves(after))
     return {
-        path: f"{_shown(old, path)} → {_shown(new, path)}"
+        ".".join(path): f"{_shown(old, path)} → {_shown(new, path)}"
         for path in dict.fromkeys((*old, *new))
         if _shown(old, path) != _shown(new, path)
     }
 
 
-def _shown(leaves: Mapping[str, Any], path: str) -> str:
+def _shown(leaves: Mapping[Names, Any], path: Names) -> str:
     return json.dumps(leaves[path], ensure_ascii=False) if path in leaves else "nothing"
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of an object, however deep, each with the path that leads to it."""
+def _leaves(value: Any, path: Names = ()) -> Iterator[tuple[Names, Any]]:
+    """The values of an object, however deep, each with the path that leads to it: a name may have dots itself."""
     if isinstance(value, dict) and value:
         for name, each in value.items():
-            yield from _leaves(each, f"{path}.{name}" if path else str(name))
+            yield from _leaves(each, (*path, str(name)))
     else:
         yield path, value

@@ -136,12 +136,14 @@ class User:
         return self._found(f"{self} completed {journey}", "completed", journey)
 
     def exited(self, journey: str, rule: str | None = ANY_RULE) -> Records:
-        """How often they left a journey by an exit rule; the rule ``None`` is ``exit_after``."""
+        """How often they left a journey by an exit rule; the rule ``None`` is ``exit_after``.
+
+        ValueError if the journey has no such rule.
+        """
         claim = f"{self} exited {journey}"
         if rule == ANY_RULE:
             return self._found(claim, "exited", journey)
-        if rule is not None:
-            self.scenario.names.rule(journey, rule)
+        self.scenario.names.rule(journey, rule)
         by = f"{claim} by {'exit_after' if rule is None else rule}"
         return self._found(by, "exited", journey, rule=rule)
 
@@ -150,7 +152,8 @@ class User:
         return self._found(f"{self} expired in {journey}", "expired", journey)
 
     def reached_goal(self, journey: str) -> Records:
-        """How often they reached the goal of a journey (S11)."""
+        """How often they reached the goal of a journey (S11); ValueError if it has none."""
+        self.scenario.names.goal(journey)
         return self._found(f"{self} reached the goal of {journey}", "goal", journey)
 
     def reached(self, step: str, *, journey: str | None = None) -> Records:
@@ -159,8 +162,8 @@ class User:
         return self._found(f"{self} reached {step}", "step", journey, step=step)
 
     def skipped(self, step: str, *, journey: str | None = None) -> Records:
-        """How often a message was not sent to them, because they are not subscribed (S9)."""
-        self.scenario.names.step(step, journey)
+        """How often a message was not sent to them, because they are not subscribed (S9); ValueError of other steps."""
+        self.scenario.names.message_step(step, journey)
         return self._found(f"{self} skipped {step}", "skipped", journey, step=step)
 
     def took(self, step: str, branch: str, *, journey: str | None = None) -> Records:
@@ -186,8 +189,9 @@ class User:
         return self._verdict(any(key == step for _, key in waits), f"{self} waits at {step}", f"they wait {places}")
 
     def is_on(self, destination: str) -> Verdict:
-        """Whether they are on a list now (S9)."""
-        self.scenario.destination(destination)
+        """Whether they are on a list now (S9); ValueError if the destination is none."""
+        if not self.scenario.destination(destination).is_list:
+            raise ValueError(f"{destination} is no list: ask {destination}.received(…)")
         lists = self.profile.lists if self.profile is not None else ()
         return self._verdict(destination in lists, f"{self} is on {destination}", f"their lists: {_listed(lists)}")
 
@@ -201,6 +205,8 @@ class User:
     def has(self, traits: Mapping[str, Any] | None = None, /, **named: Any) -> Verdict:
         """Whether their traits and computed traits have these values now; ``None`` where there is none."""
         wanted = {**(traits or {}), **named}
+        if not wanted:
+            raise TypeError("has what? ada.has(plan='pro')")
         profile = self.profile
         known = {**profile.traits, **profile.computed_traits} if profile is not None else {}
         holds = all(equal(known.get(name), value) for name, value in wanted.items())

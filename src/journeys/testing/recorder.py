@@ -60,7 +60,7 @@ class Recorder(Record):
         A property is looked for in the content of the payload (the properties of a track call, the traits of an
         identify call, the mapped object, the template of a message), then in the events of the journey context; a dot
         goes into an object. Names that are no identifiers, and ``to``, stand in a dict. ValueError if nothing of that
-        name is ever sent here.
+        name is ever sent here, or nobody is called so.
         """
         wanted = {**(properties or {}), **named}
         if what is not None and self._scenario is not None:
@@ -80,10 +80,9 @@ class Recorder(Record):
     def _ids(self, to: User | str | None) -> tuple[User | None, frozenset[str] | None]:
         if to is None:
             return None, None
-        if isinstance(to, str):
-            person = self._scenario._known(to) if self._scenario is not None else None
-            return person, frozenset((to,)) if person is None else person.ids
-        return to, to.ids
+        if self._scenario is not None:
+            to = self._scenario._who(to)
+        return (None, frozenset((to,))) if isinstance(to, str) else (to, to.ids)
 
     def _is_called(self, delivery: Delivery, what: str) -> bool:
         if what == delivery.step or (delivery.call == "track" and what == self._payload(delivery).get("event")):

@@ -11,8 +11,8 @@ from typing import Any
 from journeys._time import Duration, format_instant, instant_of
 from journeys.engine._state import ProfileState
 from journeys.errors import InvalidCall, nearest
-from journeys.runtime._calls import Answer
-from journeys.runtime.clocks import ManualClock, shifted
+from journeys.runtime._calls import Answer, checked_id
+from journeys.runtime.clocks import ManualClock, later, shifted
 from journeys.testing._compiled import Definition, Rehearsal, compiled
 from journeys.testing._names import Names
 from journeys.testing.people import User
@@ -77,6 +77,9 @@ class Scenario:
     def _person(self, key: tuple[str, str], user_id: str | None, anonymous_id: str | None, traits: Any) -> User:
         person = self._people.get(key)
         if person is None:
+            field = "userId" if key[0] == "u" else "anonymousId"
+            if checked_id({field: key[1]}, field) is None:
+                raise ValueError(f"somebody has a {field}, got None")
             person = self._people[key] = User(self, user_id, anonymous_id)
         if traits:
             person.is_(traits)
@@ -94,6 +97,18 @@ class Scenario:
     def _known(self, any_id: str) -> User | None:
         """The person of that user id or anonymous id, if there is one."""
         return next((person for person in self._people.values() if any_id in person.ids), None)
+
+    def _who(self, person: User | str) -> User:
+        """The person meant; ValueError with the nearest if there is nobody of that id, or if they are not of this."""
+        if isinstance(person, User):
+            if person.scenario is not self:
+                raise ValueError(f"{person} is somebody of another scenario")
+            return person
+        found = self._known(person) if isinstance(person, str) else None
+        if found is None:
+            known = [str(each) for each in self.people]
+            raise ValueError(f"nobody is called {person!r}: {nearest(str(person), known) or 'there is nobody yet'}")
+        return found
 
     def destination(self, key: str) -> Recorder:
         """The recorder of a destination; ValueError with the nearest if the space does not send there."""
@@ -129,7 +144,15 @@ class Scenario:
         self._said.append(said)
         if said.answer.status == "rejected":
             raise InvalidCall(said.answer.reason, said.answer.message)
+        self._meet(call)
         return said.answer
+
+    def _meet(self, call: Mapping[str, Any]) -> None:
+        """Who is named in a call is somebody of the story too, as if the story had made them."""
+        if (user_id := call.get("userId")) is not None and ("u", user_id) not in self._people:
+            self._people["u", user_id] = User(self, user_id, None)
+        if (anonymous_id := call.get("anonymousId")) is not None and ("a", anonymous_id) not in self._people:
+            self._people["a", anonymous_id] = User(self, None, anonymous_id)
 
     def _after_the_last(self, call: Mapping[str, Any], received: int) -> int:
         """What one person does follows strictly, by a microsecond: goals and funnels are told so (S11, C8)."""
@@ -185,11 +208,7 @@ class Scenario:
 
     def timeline(self, person: User | str) -> str:
         """What somebody did, what happened, and what they wait for until when, to be read."""
-        if isinstance(person, str):
-            found = self._known(person)
-            if found is None:
-                raise ValueError(f"nobody is called {person!r}: {nearest(person, [str(each) for each in self.people])}")
-            person = found
+        person = self._who(person)
         return timeline(self.evaluator, self._said, str(person), person.ids, person.profile)
 
     def __repr__(self) -> str:
@@ -209,7 +228,9 @@ class StoryClock:
 
     def advance(self, by: Duration | str | timedelta | None = None, **parts: float) -> int:
         """Lets time pass, by a duration or by ``days=…``, ``hours=…``, ``minutes=…``; answers where it stands then."""
-        self._evaluator.advance(shifted(self.now(), by, parts))
+        if by is None and not parts:
+            raise TypeError("advance by how much? clock.advance(hours=2), or clock.advance('PT2H')")
+        self._evaluator.advance(later(self.now(), by, parts))
         return self.now()
 
     def set(self, moment: str | datetime | int) -> None:
@@ -226,7 +247,10 @@ class StoryClock:
     def ago(self, by: Duration | str | timedelta | None = None, **parts: float) -> int:
         """The instant that lies so far back: ``user.at(clock.ago(hours=1)).does(…)`` is a late call."""
         back = Duration.of(by).before(self.now()) if by is not None else self.now()
-        return back - (shifted(0, None, parts) if parts else 0)
+        back -= shifted(0, None, parts) if parts else 0
+        if back > self.now():
+            raise ValueError("that is not ago but to come: scenario.at(…) goes there")
+        return back
 
     def _forward(self, moment: str | datetime | int) -> int:
         instant = instant_of(moment)

@@ -7,6 +7,7 @@ import runpy
 from functools import lru_cache
 from pathlib import Path
 
+from journeys.errors import nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.runtime.evaluator import as_space
@@ -21,7 +22,12 @@ def space_from(place: Path | str) -> Space:
     if text.endswith((".json", ".py")):
         return _of_file(Path(place).resolve())
     module, _, name = text.partition(":")
-    return _as_space(getattr(importlib.import_module(module), name or "space"), text)
+    if not module:
+        raise ValueError(f"{text!r} is no place of a space: expected a .json or .py file, or module:name")
+    found, name = importlib.import_module(module), name or "space"
+    if not hasattr(found, name):
+        raise AttributeError(f"{module} makes nothing that is named {name!r}: {nearest(name, [*vars(found)])}")
+    return _as_space(getattr(found, name), text)
 
 
 @lru_cache(maxsize=256)

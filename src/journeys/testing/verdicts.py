@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from journeys._time import described
 from journeys.runtime.render.words import describe_value
 
 if TYPE_CHECKING:
@@ -110,10 +111,12 @@ class Found(Generic[T]):
 
     def times(self, number: int) -> Verdict:
         """Exactly so often."""
+        _check_number(number)
         return self._verdict(len(self._items) == number, f"expected {_times(number)}")
 
     def at_least(self, number: int) -> Verdict:
         """So often or more often."""
+        _check_number(number)
         return self._verdict(len(self._items) >= number, f"expected at least {_times(number)}")
 
     def _verdict(self, holds: bool, expected: str) -> Verdict:
@@ -162,6 +165,8 @@ class Received(Found[Any]):
 def assert_that(question: Verdict | Found[Any]) -> None:
     """Raises AssertionError with the story, if the answer is no: for test runners that do not show it themselves."""
     __tracebackhide__ = True
+    if not isinstance(question, (Verdict, Found)):
+        raise TypeError(f"expected a question like ada.is_in('cart'), got {described(question)}")
     if not question:
         assert asked.last is not None
         raise AssertionError(asked.last.explain())
@@ -176,6 +181,11 @@ def brief(value: Any) -> str:
     """A value as JSON, cut where it is long."""
     text = describe_value(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _check_number(number: int) -> None:
+    if type(number) is not int or number < 0:
+        raise ValueError(f"how often is a whole number that is not negative, got {described(number)}")
 
 
 def _times(number: int) -> str:
