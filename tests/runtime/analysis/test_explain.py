@@ -265,7 +265,9 @@ FORGOTTEN = "nothing that can happen: events are not forgotten"
         (did("A", count={"exactly": 2}, within="P1D"), 0, "2 more A"),
         (did("A", count={"at_most": 0}), 1, FORGOTTEN),
         (negated(did("A", count={"less_than": 3}, within="P1D")), 1, "2 more A"),
-        (did("A", between=["P2D", "P1D"]), 1, "1 more A, and 1 day to pass after it"),
+        (did("A", between=["P2D", "P1D"]), 0, "1 more A, and 1 day to pass after it"),
+        (did("A", between=["P2D", "P1D"]), 1, "time to pass"),
+        (did("A", between=["P2D", "P1D"], count={"exactly": 3}), 1, "2 more A, and 1 day to pass after it"),
         (negated(did("A", where=where(("p", "not_equals", {"trait": "t"})))), 1,
          "an identify call that changes what events are compared with"),
         (negated(did("A", where=where(("p", "within_last", "P1D")))), 1, "time to pass"),
@@ -294,6 +296,7 @@ NOT_FOLLOWED: Json = {**FUNNEL, "then": {"event": "B", "performed": False}}
         (negated({**FUNNEL, "within": "P1D"}), "AB", "time to pass"),
         (NOT_FOLLOWED, "AB", "A that stays without B"),
         (negated(NOT_FOLLOWED), "A", "B after each A"),
+        (negated({**NOT_FOLLOWED, "then": {"event": "A", "performed": False}}), "A", FORGOTTEN),
         (negated({**NOT_FOLLOWED, "then": {**NOT_FOLLOWED["then"], "within": "PT1M"}}), "A", FORGOTTEN),
     ],
 )

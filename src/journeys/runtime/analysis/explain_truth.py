@@ -149,8 +149,10 @@ class _Looking:
         )
 
     def _event(self, model: m.Event, condition: Any, wanted: bool, flip: int | None) -> tuple[str, str]:
-        have = self._count(condition)
-        more = _missing(model.count.op, model.count.number, have, wanted)
+        have = self._count(condition, self.now)
+        # what comes now counts in a window only when it is old enough, beside whatever else does then
+        counts = model.between[1].after(self.now) if model.between else self.now
+        more = _missing(model.count.op, model.count.number, self._count(condition, counts), wanted)
         if more is None:
             remedy = _only(flip, condition)
         else:
@@ -167,19 +169,18 @@ class _Looking:
                 return f"{first}, then {then}{soon}{_later(model.between)}"
             case False, True:
                 return f"{first} that stays without {then}{soon}{_later(model.between)}"
-            case False, False if not soon:
+            case False, False if not soon and not _is_both(model):
                 return f"{then} after each {first}"
         return _only(flip, condition)
 
-    def _count(self, condition: Any) -> int:
+    def _count(self, condition: Any, at: int) -> int:
         cell = self.profile.cells.get(condition.feature.key, ())
         if isinstance(condition, c.Counted):
             return cell[0] if cell else 0
         if isinstance(condition, c.CountedWithin):
-            return sum(timestamp > condition.window.before(self.now) for timestamp in cell)
+            return sum(timestamp > condition.window.before(at) for timestamp in cell)
         return sum(
-            condition.window.has(entry[0], self.now)
-            and c.passes(condition.filters, entry, self.profile, self.context, self.now)
+            condition.window.has(entry[0], at) and c.passes(condition.filters, entry, self.profile, self.context, at)
             for entry in cell
         )
 
@@ -208,6 +209,11 @@ def _missing(op: str, number: int, have: int, wanted: bool) -> int | None:
         (False, "exactly"): number + 1,
     }.get((wanted, op))
     return None if enough is None or enough <= have else enough - have
+
+
+def _is_both(model: m.Funnel) -> bool:
+    """Whether each second event is a first one too."""
+    return model.first.event == model.then.event and all(each in model.then.where for each in model.first.where)
 
 
 def _later(between: tuple[Duration, Duration] | None) -> str:
