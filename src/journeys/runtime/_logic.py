@@ -44,8 +44,8 @@ from journeys.runtime._arguments import (
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Core, Request
 from journeys.runtime._opening import opened
-from journeys.runtime._processor import id_keys_of
 from journeys.runtime._publishing import Publisher
+from journeys.runtime._waiting import id_keys_of
 from journeys.runtime.clocks import ManualClock, SystemClock, later
 from journeys.runtime.destinations.registry import build_destination
 from journeys.runtime.tallies import by_days, is_whole
