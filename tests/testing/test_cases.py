@@ -61,6 +61,10 @@ class Case(JourneyTestCase):
     def not_that(self) -> None:
         self.assert_that(self.ada().is_in("loyal"))
 
+    def in_parts(self) -> None:
+        with self.subTest("one", number=1):
+            assert self.ada().entered("cart").twice
+
     def other(self) -> None:
         self.assertEqual(1, 2)
 
@@ -99,7 +103,7 @@ def test_what_passes() -> None:
     assert len(run("expected").expectedFailures) == 1
 
 
-@pytest.mark.parametrize("name", ["plain", "plain_with_message", "told", "refused", "received", "not_that"])
+@pytest.mark.parametrize("name", ["plain", "plain_with_message", "told", "refused", "received", "not_that", "in_parts"])
 def test_a_failure_tells_the_story_once(name: str) -> None:
     ((_, text),) = run(name).failures
     assert text.count('waits at hold ("Buys within two hours?") of cart [c1]') == 1

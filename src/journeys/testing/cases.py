@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import unittest
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,6 +57,12 @@ class JourneyTestCase(unittest.TestCase):
         if self.space is None:
             raise TypeError(f"{type(self).__name__} needs the class attribute `space`, or makes its own Scenario")
         return Scenario(self.space, start=self.start)
+
+    @contextlib.contextmanager
+    def subTest(self, *msg: Any, **params: Any) -> Iterator[None]:
+        """``subTest``; what fails in it tells its own story."""
+        with super().subTest(*msg, **params), _noted():
+            yield
 
     def assertTrue(self, expr: Any, msg: Any = None) -> None:
         """``assertTrue``; of a verdict that is false it tells the story."""
@@ -109,11 +116,19 @@ def _telling(method: Callable[[], Any]) -> Callable[[], Any]:
     def test() -> Any:
         __tracebackhide__ = True
         asked.forget()
-        try:
+        with _noted():
             return method()
-        except AssertionError as error:
-            if (story := _story()) and story not in str(error):
-                error.add_note(story)
-            raise
 
     return test
+
+
+@contextlib.contextmanager
+def _noted() -> Iterator[None]:
+    __tracebackhide__ = True
+    try:
+        yield
+    except AssertionError as error:
+        told = "\n".join((str(error), *getattr(error, "__notes__", ())))
+        if (story := _story()) and story not in told:
+            error.add_note(story)
+        raise

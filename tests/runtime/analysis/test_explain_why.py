@@ -125,3 +125,16 @@ def test_every_send_of_a_generated_space_has_a_chain_from_the_entry(seed: int) -
             assert said.chain[0].kind == "entered"
             instants = [parse_instant(each.at) for each in said.chain]
             assert instants == sorted(instants)
+
+
+def test_without_any_of_its_inputs_it_is_not_sent_so() -> None:
+    """Each input of the chain is necessary; the others are not."""
+    calls = [track("Cart", "0", id="a"), track("Cart", "PT1H", id="b"), track("Noise", "PT2H", id="c")]
+    calls = [call | {"properties": {"id": "x"}} for call in calls]
+    trace = run(space(CART), calls).trace
+    sent = next(each for each in trace if each["kind"] == "sent")
+    inputs = [each.at for each in why(trace, sent["delivery"], load_journey(CART)).inputs]
+    assert inputs == [at(), at("PT1H")]
+    for left_out in calls:
+        others = [call for call in calls if call is not left_out]
+        assert (sent in run(space(CART), others).trace) == (left_out["timestamp"] not in inputs)
