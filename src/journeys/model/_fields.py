@@ -42,6 +42,17 @@ def frozen_map(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(value))
 
 
+def by_json(value: JSON) -> Any:
+    """What JSON values are told apart by (C5): 1 and 1.0 are one value, true is not 1."""
+    if isinstance(value, bool):
+        return (bool, value)
+    if isinstance(value, (list, tuple)):
+        return tuple(map(by_json, value))
+    if isinstance(value, Mapping):
+        return {name: by_json(each) for name, each in value.items()}
+    return value
+
+
 def names(value: str | Iterable[str]) -> tuple[str, ...]:
     """A tuple of names; a lone text is refused, because it is an iterable of letters."""
     if isinstance(value, str):

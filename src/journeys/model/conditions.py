@@ -14,7 +14,7 @@ import attrs
 
 from journeys._time import Duration
 from journeys.errors import nearest
-from journeys.model._fields import JSON, DurationLike, as_tuple, duration_or_none
+from journeys.model._fields import JSON, DurationLike, as_tuple, by_json, duration_or_none
 
 #: operators whose value is a duration
 AGING = ("within_last", "within_next", "before_last", "after_next")
@@ -95,7 +95,7 @@ def _operand(value: Anything, self_: Anything) -> Anything:
     return list(value) if isinstance(value, tuple) and not isinstance(value, str) else value
 
 
-_OPERAND: Anything = attrs.field(default=None, converter=attrs.Converter(_operand, takes_self=True))
+_OPERAND: Anything = attrs.field(default=None, converter=attrs.Converter(_operand, takes_self=True), eq=by_json)
 
 
 @attrs.frozen(kw_only=True)

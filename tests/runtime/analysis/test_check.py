@@ -103,6 +103,71 @@ def test_filters_of_a_hold_and_its_identifier() -> None:
     ]
 
 
+def test_true_is_not_1() -> None:
+    """C5: what only true passes is not taken by a filter on 1, nor does being 1 exclude being true."""
+    one, true = trait("x", "equals", 1), trait("x", "equals", True)
+    hold_it = hold(
+        "P1D",
+        branch("one", "Order", where=where(("p", "equals", 1)), next="split"),
+        branch("true", "Order", where=where(("p", "equals", True))),
+    )
+    steps = {"hold": hold_it, "split": if_else(every(one, negated(true)), "mail", None), "mail": send()}
+    assert found(space(journey(steps))) == []
+
+
+def test_a_filter_that_compares_with_what_is_never_there() -> None:
+    asks = [{"property": "v", "op": "equals", "value": {"context": ["Nope", "v"]}}]
+    steps = {"hold": hold("P1D", branch("b", "E", "mail", where=asks)), "mail": send()}
+    assert found(space(journey(steps))) == ["impossible_branch $.journeys[0].steps.hold.branches[0]"]
+
+
+def test_another_branch_brings_another_event() -> None:
+    mapping = {"v": {"context": ["B - b", "v"]}}
+    steps = {
+        "hold": hold("P1D", branch("a", "A", "mail"), branch("b", "B", None)),
+        "mail": send(event="Mail", mapping=mapping),
+    }
+    assert found(space(journey(steps))) == ["absent_event $.journeys[0].steps.mail.activations[0].mapping.v"]
+
+
+def test_an_audience_that_the_entry_event_ends() -> None:
+    """The event has happened when the audience is looked at (O2)."""
+    audience = {"key": "new", "condition": did("Buy", count={"exactly": 0})}
+    entered = journey({"mail": send()}, entry=on("Buy", audience="new"))
+    assert found(space(entered, audiences=[audience])) == ["nobody_enters $.journeys[0].entry"]
+
+
+def test_a_sum_is_a_number() -> None:
+    """P5."""
+    computed = {"key": "spent", "type": "sum", "event": "Order", "property": "value"}
+    steps = {"split": if_else(trait("spent", "equals", "gold"), "mail", None), "mail": send()}
+    told = found(space(journey(steps), computed_traits=[computed]))
+    assert told == ["never_true $.journeys[0].steps.split.condition"]
+
+
+def test_the_same_step_after_another_event_sends_something_else() -> None:
+    """The context has grown meanwhile; who does nothing is sent the same."""
+    again = {"hold": hold("P1D", branch("b", "E", "two")), "two": send(event="Mail")}
+    assert found(space(journey({"one": send("hold", event="Mail"), **again}))) == []
+    again["hold"] = hold("P1D", branch("b", "E", "two"), timeout="two")
+    told = found(space(journey({"one": send("hold", event="Mail"), **again})))
+    assert told == ["same_send_twice $.journeys[0].steps.two"]
+
+
+def test_a_long_path_that_nobody_can_take_is_not_too_long() -> None:
+    large = {"type": "context", "event": "Start", "property": "value", "op": "greater_than", "value": 5}
+    steps = {
+        "one": if_else(large, "wait", "two"),
+        "wait": delay("P200D", "two"),
+        "two": if_else(large, None, "again"),
+        "again": delay("P200D", "mail"),
+        "mail": send(),
+    }
+    assert found(space(journey(steps))) == []
+    steps["two"]["if_true"] = "again"
+    assert found(space(journey(steps))) == ["no_choice $.journeys[0].steps.two", "may_expire $.journeys[0].steps.again"]
+
+
 def test_waits_that_outlive_the_journey() -> None:
     steps = {
         "first": hold("P2D", branch("b", "E", "second"), timeout="second"),

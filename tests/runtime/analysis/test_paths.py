@@ -480,6 +480,14 @@ def test_what_is_neither_reached_nor_ruled_out_says_so() -> None:
     assert told.branch("split", "false").answer == REACHED
 
 
+def test_what_the_search_does_not_find_people_at_random_do() -> None:
+    """The trait that the entry compares with is wanted before she enters; nothing in the journey asks for it."""
+    entry = on("Start", where=[{"property": "v", "op": "less_than_or_equal", "value": {"trait": "u"}}])
+    one = space(journey({"split": if_else(trait("u", "greater_than", 7), "mail"), "mail": send()}, entry=entry))
+    assert {each.answer for each in found(one).branches} == {REACHED}
+    assert {each.answer for each in found(one, people=0).branches} == {NOT_FOUND}
+
+
 def test_a_journey_that_nobody_enters_has_no_paths() -> None:
     told = found(space(journey({"split": if_else(ALWAYS)}, entry=NEVER, exit_after="P1D")))
     assert told.paths == ()

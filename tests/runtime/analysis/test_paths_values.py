@@ -114,6 +114,9 @@ def test_what_is_proven_impossible(tests: list[Demand]) -> None:
         numbers(("within_last", Duration.of("P2D")), ("before_last", Duration.of("P1D"))),
         [Demand("less_than", 5, False), Demand("less_than", 3, False)],
         [Demand("equals", 1, False), Demand("exists")],
+        numbers(("greater_than", 1e17)),
+        numbers(("less_than", -1e300)),
+        numbers(("greater_than", 1.5e308), ("less_than", 1.7e308)),
     ],
 )
 def test_what_has_a_value(tests: list[Demand]) -> None:

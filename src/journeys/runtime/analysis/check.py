@@ -13,7 +13,7 @@ from journeys.errors import InvalidDefinition
 from journeys.model.space import Space
 from journeys.plan.compile import compile_space
 from journeys.plan.validate import validate
-from journeys.runtime.analysis.check_branches import check_branches
+from journeys.runtime.analysis.check_branches import check_branches, check_expiry
 from journeys.runtime.analysis.check_codes import FINDINGS, Finding
 from journeys.runtime.analysis.check_ends import check_ends
 from journeys.runtime.analysis.check_sends import check_contexts, check_paths
@@ -44,7 +44,9 @@ def _findings(space: Space, key: str | None, bound: Bound) -> Iterator[Finding]:
         if journey not in live:
             continue
         at, proofs = element("$.journeys", index), Proofs(journey, space)
+        found = explore(space, plan, journey, bound)
         yield from check_branches(journey, at, proofs)
+        yield from check_expiry(journey, at, proofs, found)
         yield from check_ends(journey, at, proofs)
         yield from check_contexts(journey, at)
-        yield from check_paths(journey, at, explore(space, plan, journey, bound))
+        yield from check_paths(journey, at, found, plan)

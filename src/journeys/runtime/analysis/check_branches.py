@@ -11,9 +11,10 @@ from journeys.model.journey import Journey
 from journeys.runtime.analysis import paths_proofs as proven
 from journeys.runtime.analysis.check_codes import Finding
 from journeys.runtime.analysis.check_space import why_not
+from journeys.runtime.analysis.paths import Path, Paths
 from journeys.runtime.analysis.paths_needs import JOURNEY, SHARED
 from journeys.runtime.analysis.paths_proofs import Proof, Proofs
-from journeys.runtime.analysis.paths_time import earliest, in_depth, least_wait, lifetime, most_wait
+from journeys.runtime.analysis.paths_time import in_depth, least_wait, lifetime, most_wait
 from journeys.runtime.analysis.paths_ways import ON, branches_of, targets_of
 from journeys.runtime.render import describe_duration
 
@@ -29,7 +30,6 @@ def check_branches(journey: Journey, at: str, proofs: Proofs) -> Iterator[Findin
         path = member(member(at, "steps"), key)
         yield from _branches(key, step, path, proofs)
         yield from _choice(step, path)
-    yield from _expiry(journey, at, proofs)
 
 
 def _everybody(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
@@ -105,29 +105,42 @@ def _choice(step: m.Step, path: str) -> Iterator[Finding]:
             yield Finding(code="no_choice", path=path, message=message, hint="let its branches lead to different steps")
 
 
-def _expiry(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
-    """The first step on the longest path at which the lifetime is over, if no single wait is to blame."""
+def check_expiry(journey: Journey, at: str, proofs: Proofs, found: Paths) -> Iterator[Finding]:
+    """The first step at which somebody who did nothing was still waiting at the end, if no single wait is to blame."""
     if any(proof.kind == proven.TOO_LATE for proof in proofs.impossible.values()):
         return
-    life, soonest = lifetime(journey), earliest(journey)
-    longest = {journey.start: 0}
+    life = lifetime(journey)
+    seen: dict[str, Path] = {}
+    for each in found.paths:
+        if each.end in ("expired", "exited by exit_after") and (step := _waited_to_the_end(journey, each, life)):
+            seen.setdefault(step, each)
     for key in in_depth(journey):
-        step = journey.steps[key]
-        wait = _plain_wait(step)
-        if key not in longest or wait is None:
-            continue
-        if longest[key] + wait >= life > soonest[key]:
+        if key in seen:
             path, ends = member(member(at, "steps"), key), "exit_after" if journey.exit_after is not None else "max_age"
             length = journey.exit_after if journey.exit_after is not None else journey.max_age
             message = (
                 f"who comes here the longest way is still waiting when {ends} ({describe_duration(length)}) is over"
             )
             hint = "shorten the waits before, or let the instance live longer"
-            yield Finding(code="may_expire", path=path, message=message, hint=hint)
+            yield Finding(code="may_expire", path=path, message=message, hint=hint, witness=seen[key])
             return
-        for target in targets_of(step):
-            if target is not None:
-                longest[target] = max(longest.get(target, 0), longest[key] + wait)
+
+
+def _waited_to_the_end(journey: Journey, path: Path, life: int) -> str | None:
+    """Where somebody waited last, if it was the waits of the definition by themselves that took the whole time."""
+    waited = 0
+    for number, move in enumerate(path.moves, 1):
+        step = journey.steps[move.step]
+        wait = _plain_wait(step)
+        is_last = number == len(path.moves)
+        if (
+            wait is None
+            or move.again
+            or (isinstance(step, m.HoldUntil) and move.branch != (None if is_last else "timeout"))
+        ):
+            return None
+        waited += wait
+    return path.moves[-1].step if path.moves and waited >= life else None
 
 
 def _plain_wait(step: m.Step) -> int | None:

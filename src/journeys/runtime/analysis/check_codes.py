@@ -34,7 +34,7 @@ FINDINGS: dict[str, str] = {
     "impossible_exit_rule": "No event can match an exit rule.",
     "useless_match_identifier": "An exit rule asks for the same identifier, and the entry has none (X1).",
     "impossible_goal": "No event can match the goal.",
-    "no_exit": "An audience-based journey has neither exit_after nor exit rules: nobody ever leaves it (S10).",
+    "no_exit": "An audience-based journey has neither exit_after nor exit rules: who completes never leaves it (S10).",
     "reentry_without_exit": "reentry_after acts only together with exit_after (E6).",
     "endless_ad": "Who completes stays on the list of an ad for good: it has no remove_after (S9).",
     # what is sent

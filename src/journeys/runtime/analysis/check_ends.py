@@ -11,10 +11,7 @@ from journeys.model.entries import EventEntry, ExitRule
 from journeys.model.journey import Journey
 from journeys.runtime.analysis.check_codes import Finding
 from journeys.runtime.analysis.paths_needs import no_such_event, passes_too
-from journeys.runtime.analysis.paths_proofs import Proofs, written
-
-#: operators that are false where there is nothing to compare with (C10)
-_NEEDS_OPERAND = {*c.OPERATORS} - {"not_equals", "does_not_contain", *c.UNARY}
+from journeys.runtime.analysis.paths_proofs import Proofs, absent, never_there, written
 
 
 def check_ends(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
@@ -28,7 +25,7 @@ def check_ends(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
         yield Finding(code="impossible_goal", path=member(at, "goal"), message=why, hint=hint)
     if journey.is_condition_based and journey.exit_after is None and not journey.exit_rules:
         hint = "give it exit_after, or an exit rule: the completed stay in it, and on its lists, for good"
-        yield Finding(code="no_exit", path=at, message=f"nobody ever leaves {journey.key}", hint=hint)
+        yield Finding(code="no_exit", path=at, message=f"who has completed {journey.key} never leaves it", hint=hint)
     if journey.reentry_after is not None and journey.exit_after is None:
         path, hint = member(at, "reentry_after"), "give the journey exit_after too (E6), or remove it"
         message = "without exit_after nobody enters again"
@@ -63,11 +60,8 @@ def _no_event(journey: Journey, event: str, where: Sequence[c.Filter]) -> str | 
     entry = journey.entry
     known = {entry.event} if isinstance(entry, EventEntry) else set()
     known |= {alias for step in journey.steps.values() for alias in written(step)}
-    for each in where:
-        value = each.value
-        if isinstance(value, c.ContextRef) and value.context[0] not in known and each.op in _NEEDS_OPERAND:
-            return f"no {event} can pass the filter on {each.property}: {value.context[0]} is never in the context"
-    return None
+    lacking = never_there(where, known)
+    return None if lacking is None else f"no {event} can pass the filter on {lacking.property}: {absent(lacking)}"
 
 
 def _ads(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:

@@ -13,10 +13,13 @@ from journeys.model import conditions as c
 from journeys.model import steps as m
 from journeys.model.entries import EventEntry
 from journeys.model.journey import Journey
+from journeys.plan.plan import Plan
 from journeys.plan.templates import merge_tags, parse_tag
 from journeys.runtime.analysis.check_codes import Finding
+from journeys.runtime.analysis.contents import content_of
 from journeys.runtime.analysis.paths import Path, Paths
 from journeys.runtime.analysis.paths_proofs import aliases_at, written
+from journeys.runtime.analysis.paths_run import play
 
 #: a reference to an event of the context: where it stands, the event, and whether there is a default
 Reading = tuple[str, str, bool]
@@ -71,13 +74,13 @@ def readings(node: Any, path: str) -> Iterator[Reading]:
                 yield from readings(getattr(node, field.name), member(path, field.name))
 
 
-def check_paths(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:
+def check_paths(journey: Journey, at: str, found: Paths, plan: Plan) -> Iterator[Finding]:
     """What shows on the paths that were taken."""
-    yield from _twice(journey, at, found)
+    yield from _twice(journey, at, found, plan)
     yield from _maybe_absent(journey, at, found)
 
 
-def _twice(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:
+def _twice(journey: Journey, at: str, found: Paths, plan: Plan) -> Iterator[Finding]:
     sends = {
         key: _content(key, step)
         for key, step in journey.steps.items()
@@ -87,12 +90,24 @@ def _twice(journey: Journey, at: str, found: Paths) -> Iterator[Finding]:
         if sends[one] != sends[other]:
             continue
         for path in found.paths:
-            if {("sent", one), ("sent", other)} <= set(path.sends):
+            if {("sent", one), ("sent", other)} <= set(path.sends) and _are_same(path, one, other, plan):
                 message = f"{one} and {other} send the same to one person"
                 where = member(member(at, "steps"), other)
                 hint = "let them send different things, or only one of them be reached"
                 yield Finding(code="same_send_twice", path=where, message=message, hint=hint, witness=path)
                 break
+
+
+def _are_same(path: Path, one: str, other: str, plan: Plan) -> bool:
+    """Whether two steps said the same on the path: what is in the context, or of a person, may differ between them."""
+    for taken in play(plan, path.user, path.deeds, path.ends_at).taken(path.journey):
+        said: dict[str, list[Any]] = {one: [], other: []}
+        for record in taken.records:
+            if record.kind == "sent" and (made := record.as_dict())["step"] in said:
+                said[made["step"]].append(content_of(made))
+        if said[one] and said[one] == said[other]:
+            return True
+    return False
 
 
 def _content(key: str, step: m.SendToDestination | m.SendMessage) -> tuple[Any, ...]:

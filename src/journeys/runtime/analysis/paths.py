@@ -7,23 +7,26 @@ here is how; it is proven that nobody takes it, and why; or no witness was found
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice, zip_longest
 from typing import Any
 
 import attrs
 
-from journeys._time import Duration, format_instant
+from journeys._time import MAX, Duration, format_instant
 from journeys.errors import InvalidDefinition, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.plan.compile import compile_space
 from journeys.plan.plan import Plan
 from journeys.plan.validate import validate
+from journeys.runtime.analysis.paths_chance import Chance
 from journeys.runtime.analysis.paths_proofs import Proofs
-from journeys.runtime.analysis.paths_run import Deed, Move
-from journeys.runtime.analysis.paths_search import Found, Search
-from journeys.runtime.analysis.paths_time import longest, stays_possible
+from journeys.runtime.analysis.paths_run import Deed, Move, Taken, play
+from journeys.runtime.analysis.paths_search import ENTERS, Found, Search, shrunk
+from journeys.runtime.analysis.paths_time import lifetime, longest, stays_possible
 from journeys.runtime.analysis.paths_ways import (
     Way,
     all_branches,
@@ -45,7 +48,8 @@ class Bound:
     """How far is looked: so many paths of a journey at most (``most``), so many restarts of a hold on each.
 
     ``ways`` is how many ways of the graph are looked at, ``budget`` how many proposals are played for one of them, and
-    ``proposals`` for all of them together.
+    ``proposals`` for all of them together. ``people`` is how many do at random what the journey names, where a branch
+    was not found otherwise.
     """
 
     most: int = 200
@@ -53,11 +57,13 @@ class Bound:
     ways: int = 2_000
     budget: int = 400
     proposals: int = 40_000
+    people: int = 1_000
 
     def __str__(self) -> str:
         return (
             f"{self.most} paths, {self.restarts} restart{'' if self.restarts == 1 else 's'} of a hold, "
-            f"{self.ways} ways with {self.budget} proposals each, {self.proposals} in all"
+            f"{self.ways} ways with {self.budget} proposals each, {self.proposals} in all, "
+            f"{self.people} people at random"
         )
 
 
@@ -216,6 +222,7 @@ class _Exploration:
             self._first(left_ways(journey, end, most=most))
         for end in ends_after(journey):
             self._first(attrs.evolve(way, end=end) for way in completed_ways(journey, restarts=restarts))
+        self._by_chance()
         every = [
             completed_ways(journey, restarts=restarts),
             *(left_ways(journey, end, most=most) for end in ends_of(journey)),
@@ -236,6 +243,39 @@ class _Exploration:
             if self._try(way) is not None and (at is None or at in self.covered):
                 return
 
+    def _by_chance(self) -> None:
+        """Looks for the branches that are left among people who do anything."""
+        left = set(all_branches(self.journey)) - self.covered - self.proofs.impossible.keys()
+        chance, plan, key = Chance(self.search.space, self.journey, ENTERS), self.search.plan, self.journey.key
+        known = [each.deeds for each in self.found.values()]
+        for number in range(self.bound.people):
+            if not left or len(self.found) >= self.bound.most:
+                return
+            rng = random.Random(f"{key}/{number}")
+            user, deeds = f"u{rng.randint(1, 99)}", chance.story(rng, known)
+            for taken in play(plan, user, deeds, min(deeds[-1].at + lifetime(self.journey), MAX)).taken(key):
+                if self._is_new(taken, left):
+                    found = shrunk(plan, key, Found(user, deeds, taken.ended_at, taken))
+                    known.append(found.deeds)
+                    left -= self._keep(found)
+
+    def _is_new(self, taken: Taken, left: set[tuple[str, str]]) -> bool:
+        """Whether an instance took a branch that is looked for, within the bound, and is over."""
+        again = Counter((move.step, move.branch) for move in taken.moves if move.again)
+        return (
+            taken.end != ""
+            and taken.instance.plan.version == self.journey.version
+            and max(again.values(), default=0) <= self.bound.restarts
+            and any((move.step, move.branch) in left for move in taken.moves)
+        )
+
+    def _keep(self, found: Found) -> set[tuple[str, str]]:
+        """Keeps what was found; the branches that it takes."""
+        self.found.setdefault(found.taken.signature, found)
+        taken = {(move.step, move.branch) for move in found.taken.moves if move.branch is not None}
+        self.covered |= taken
+        return taken
+
     def _try(self, way: Way) -> Found | None:
         mark = (frozenset(way.choices.items()), way.end, way.again)
         if mark in self.tried or not self._is_possible(way):
@@ -246,8 +286,7 @@ class _Exploration:
         found = self.search.find(way)
         self.played += self.search.played
         if found is not None:
-            self.found.setdefault(found.taken.signature, found)
-            self.covered |= {(move.step, move.branch) for move in found.taken.moves if move.branch is not None}
+            self._keep(found)
         return found
 
     def _is_possible(self, way: Way) -> bool:

@@ -15,13 +15,16 @@ import attrs
 
 from journeys.model import conditions as c
 from journeys.model.space import Space
-from journeys.runtime.analysis.paths_values import Demand, implies, impossible
+from journeys.runtime.analysis.paths_values import Demand, implies, impossible, no_number
 from journeys.runtime.render import describe, describe_event
 
 #: of so many conjunctions at most a condition is made
 MOST = 64
 #: no count is higher
 ANY_NUMBER = 1 << 62
+#: computed traits that are a number or absent, and those that are never absent (P5)
+COUNTING = ("event_counter", "unique_list_count")
+NUMBERS = (*COUNTING, "sum", "average", "minimum", "maximum")
 REFERENCES = (c.TraitRef, c.ContextRef, c.FirstRef)
 #: which events a condition sees (C4): those since the publication, or also those that were backfilled
 JOURNEY, SHARED = "journey", "shared"
@@ -131,18 +134,13 @@ def _no_value(needs: Sequence[Need], computed: Mapping[str, Any]) -> str | None:
             subjects.setdefault(subject, []).append((Demand(atom.op, atom.value, each.wanted), each))
     for subject, found in subjects.items():
         tests = [test for test, _ in found]
-        if subject[0] == "trait" and subject[1] in computed:
-            tests += _of_computed(computed[subject[1]].type)
-        if impossible(tests):
+        kind = computed[subject[1]].type if subject[0] == "trait" and subject[1] in computed else None
+        if kind in COUNTING:
+            tests.append(Demand("greater_than_or_equal", 0))
+        if (no_number if kind in NUMBERS else impossible)(tests):
             told = " and ".join(dict.fromkeys(str(need) for _, need in found))
             return f"no value is so: {told}"
     return None
-
-
-def _of_computed(kind: str) -> list[Demand]:
-    if kind in ("event_counter", "unique_list_count"):
-        return [Demand("greater_than_or_equal", 0)]
-    return []
 
 
 # counts of events

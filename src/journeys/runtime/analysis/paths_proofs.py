@@ -6,7 +6,7 @@ Nothing is guessed: a branch that is not in the answer may still be one that nob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import attrs
 
@@ -36,6 +36,8 @@ from journeys.runtime.render import describe_duration
 
 #: conjunctions one of which holds
 Facts = list[Needs]
+#: operators that are false where there is nothing to compare with (C10)
+NEED_OPERAND = {*c.OPERATORS} - {"not_equals", "does_not_contain", *c.UNARY}
 #: nothing is known
 ANYTHING: Facts = [()]
 
@@ -108,7 +110,9 @@ class Proofs:
                     coming.setdefault(target, []).append(taken)
             if isinstance(step, m.HoldUntil):
                 for each in step.branches:
-                    reason = Proof(UNREACHED, self.unreached[key]) if key in self.unreached else self._hold(step, each)
+                    reason = (
+                        Proof(UNREACHED, self.unreached[key]) if key in self.unreached else self._hold(key, step, each)
+                    )
                     if each.restart and reason is not None:
                         self.impossible[key, each.name] = reason
 
@@ -123,7 +127,7 @@ class Proofs:
         """Why a branch is never taken, if so; and what is known where it leads."""
         match step:
             case m.HoldUntil():
-                return self._of_hold(step, branch)
+                return self._of_hold(key, step, branch)
             case m.Delay():
                 return None, ANYTHING
             case m.WaitForCondition():
@@ -146,18 +150,23 @@ class Proofs:
                 return (None, facts) if share > 0 else (Proof(NO_SHARE, "its share is 0 %"), facts)
         return None, facts
 
-    def _of_hold(self, step: m.HoldUntil, branch: str) -> tuple[Proof | None, Facts]:
+    def _of_hold(self, key: str, step: m.HoldUntil, branch: str) -> tuple[Proof | None, Facts]:
         if branch == "timeout":
             return None, ANYTHING
         chosen = next(each for each in step.branches if each.name == branch)
         alias = f"{chosen.event} - {chosen.name}"
-        return self._hold(step, chosen), [_event_facts(chosen.event, alias, chosen.where)]
+        return self._hold(key, step, chosen), [_event_facts(chosen.event, alias, chosen.where)]
 
-    def _hold(self, step: m.HoldUntil, branch: m.Branch) -> Proof | None:
+    def _hold(self, key: str, step: m.HoldUntil, branch: m.Branch) -> Proof | None:
         """Why no event takes a branch of a hold."""
         path = no_such_event(branch.where) or self._no_identifier(branch)
         if path is not None:
             return Proof(CONTRADICTION, f"no {branch.event} can pass its filters on {path}")
+        lacking = never_there(branch.where, {*self._there_at(key), *written(step)})
+        if lacking is not None:
+            return Proof(
+                CONTRADICTION, f"no {branch.event} can pass its filter on {lacking.property}: {absent(lacking)}"
+            )
         named = self._identifier()
         own = branch.identifier or named if named is not None else None
         for rule in self.journey.exit_rules:
@@ -220,13 +229,17 @@ class Proofs:
         read = [each.atom for each in needs if isinstance(each.atom, c.Context)]
         if not read:
             return []
-        if key not in self._there:
-            self._there[key] = aliases_at(self.journey, key)
+        there = self._there_at(key)
         return [
             Need(c.Context(event=atom.event, property=atom.property, op="exists"), False)
             for atom in read
-            if atom.event not in self._there[key]
+            if atom.event not in there
         ]
+
+    def _there_at(self, key: str) -> set[str]:
+        if key not in self._there:
+            self._there[key] = aliases_at(self.journey, key)
+        return self._there[key]
 
 
 def _any_of(several: Iterable[Facts]) -> Facts:
@@ -242,8 +255,8 @@ def _no_entry(journey: Journey, space: Space) -> str | None:
         path = no_such_event(entry.where)
         if path is not None:
             return f"nobody enters: no {entry.event} can pass the filters on {path}"
-    facts = _entry_facts(journey, space)
-    reasons = [contradiction(needs, space) for needs in facts]
+    facts, lasting = _entry_facts(journey, space), _lasting(journey)
+    reasons = [contradiction((*lasting, *needs), space) for needs in facts]
     if all(reasons):
         return f"nobody enters: {next(iter(reasons), 'the condition is never true')}"
     return None
@@ -256,6 +269,11 @@ def _entry_facts(journey: Journey, space: Space) -> Facts:
     else:
         found = alternatives(c.Audience(entry.audience), True, space) if entry.audience is not None else ANYTHING
     return ANYTHING if found is None else found
+
+
+def absent(each: c.Filter) -> str:
+    """What a filter compares with and cannot find, in words."""
+    return f"{each.value.context[0]} is never in the context"
 
 
 def _lasting(journey: Journey) -> Needs:
@@ -278,25 +296,29 @@ def _event_facts(event: str, alias: str, where: Sequence[c.Filter]) -> Needs:
     return (Need(c.Event(event, plain)), *map(Need, said))
 
 
-def written(step: m.Step) -> list[str]:
-    """The names under which a step puts events into the context."""
-    return [f"{each.event} - {each.name}" for each in step.branches] if isinstance(step, m.HoldUntil) else []
+def written(step: m.Step, taken: str | None = None) -> list[str]:
+    """The names under which a step puts events into the context, or those it may have by when a branch is taken."""
+    given = step.branches if isinstance(step, m.HoldUntil) else ()
+    return [f"{each.event} - {each.name}" for each in given if taken is None or each.restart or each.name == taken]
+
+
+def never_there(where: Iterable[c.Filter], there: Container[str]) -> c.Filter | None:
+    """The filter that nothing can pass, as it compares with an event that is never in the context (C10)."""
+    for each in where:
+        if isinstance(each.value, c.ContextRef) and each.value.context[0] not in there and each.op in NEED_OPERAND:
+            return each
+    return None
 
 
 def aliases_at(journey: Journey, key: str) -> set[str]:
     """The names that may stand in the context when a token comes to a step."""
-    found = {journey.entry.event} if isinstance(journey.entry, EventEntry) else set()
-    parallel = any(isinstance(step, m.MultiBranchSplit) and not step.exclusive for step in journey.steps.values())
-    before = set(journey.steps) if parallel else before_step(journey, key)
-    for each in before:
-        found |= set(written(journey.steps[each]))
-    return found
-
-
-def before_step(journey: Journey, key: str) -> set[str]:
-    """The steps from which a path leads to this one."""
-    found: set[str] = set()
-    for each in reversed(in_depth(journey)):
-        if any(target == key or target in found for _, target in arcs(journey.steps[each])):
-            found.add(each)
-    return found
+    entered = {journey.entry.event} if isinstance(journey.entry, EventEntry) else set()
+    if any(isinstance(step, m.MultiBranchSplit) and not step.exclusive for step in journey.steps.values()):
+        return entered.union(*map(written, journey.steps.values()))  # tokens side by side share it (S4)
+    there = {journey.start: entered}
+    for each in in_depth(journey):
+        step = journey.steps[each]
+        for branch, target in arcs(step):
+            if target is not None:
+                there.setdefault(target, set()).update(there[each], written(step, branch))
+    return there.get(key, set())

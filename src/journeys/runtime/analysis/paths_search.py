@@ -412,7 +412,13 @@ def _each(value: Any) -> Sequence[Any]:
 
 def shrunk(plan: Plan, journey: str, found: Found) -> Found:
     """The same way with fewer deeds and fewer properties: what can be left out is."""
+    smaller = _smaller(plan, journey, found)
+    while smaller is not found:  # without one, another may have become needless
+        smaller, found = _smaller(plan, journey, smaller), smaller
+    return found
 
+
+def _smaller(plan: Plan, journey: str, found: Found) -> Found:
     def same(deeds: Sequence[Deed]) -> Found | None:
         run = play(plan, found.user, deeds, found.until)
         for taken in run.taken(journey):

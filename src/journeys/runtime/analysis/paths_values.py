@@ -8,6 +8,7 @@ may find nothing although there is something, a proof never says too much.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -135,15 +136,21 @@ def _numbers(tests: Iterable[Demand]) -> list[Any]:
     if not named:
         return []
     edges = sorted(set(named))
-    around = [number for edge in edges for number in (edge, edge + 1, edge - 1)]
+    around = [number for edge in edges for number in (edge, _beside(edge, 1), _beside(edge, -1))]
     return [*around, *(_between(a, b) for a, b in pairwise(edges))]
 
 
+def _beside(number: Any, step: int) -> Any:
+    """A number above or below; so large a float has no float that is 1 away, but a whole number it has."""
+    return number + step if number + step != number else int(number) + step
+
+
 def _between(low: Any, high: Any) -> Any:
+    middle = (Fraction(low) + Fraction(high)) / 2
     try:
-        return (low + high) / 2
+        return float(middle)
     except OverflowError:
-        return (int(low) + int(high)) // 2
+        return int(middle)
 
 
 # proofs
@@ -163,6 +170,12 @@ def impossible(tests: Sequence[Demand]) -> bool:
         if all(each.passes(value) for each in straight):
             return False
     return _no_text(straight) and _no_list(straight)
+
+
+def no_number(tests: Sequence[Demand]) -> bool:
+    """Whether no number passes all tests, and not what is absent either: what a computed trait that counts can be."""
+    straight = [each.straight for each in tests]
+    return not any(all(each.passes(value) for each in straight) for value in (ABSENT, *_numbers(straight), 0))
 
 
 def implies(given: Sequence[Demand], test: Demand) -> bool:
