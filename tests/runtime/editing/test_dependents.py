@@ -70,18 +70,26 @@ def test_what_reads_the_context_is_all_that_names_the_event_in_the_document() ->
                 continue
             names = {alias_of(each) for each in step.branches}
             rest = {name: each for name, each in found.steps.items() if name != key}
-            others = {
-                alias_of(each) for other in rest.values() if isinstance(other, s.HoldUntil) for each in other.branches
-            }
-            document = dump_journey(attrs.evolve(found, steps=rest))
-            gone = names - others
-            texts = list(strings(document))
-            named = [text for at, text in texts if text in gone and (not at.endswith(".event") or _reads(texts, at))]
-            named += [name for _, text in texts for name in gone for _ in range(text.count(f'["{name}"]'))]
-            told = [each.name for each in dependents(found, key) if each.kind in READING]
+            others = _given(rest)
+            answer = dependents(found, key)
+            lost = {each.name for each in answer if each.kind == "follower"}
+            stays = {name: each for name, each in rest.items() if name not in lost}
+            named = [*_named(found, rest, names - others), *_named(found, stays, _given(rest) - _given(stays))]
+            told = [each.name for each in answer if each.kind in READING]
             assert sorted(told) == sorted(named), (found.key, key)
             listed += len(told)
     assert listed > 20
+
+
+def _given(steps: Any) -> set[str]:
+    return {alias_of(each) for step in steps.values() if isinstance(step, s.HoldUntil) for each in step.branches}
+
+
+def _named(found: Journey, steps: Any, names: set[str]) -> list[str]:
+    """Each time that one of the names is read in the journey with these steps."""
+    texts = list(strings(dump_journey(attrs.evolve(found, steps=steps))))
+    plain = [text for at, text in texts if text in names and (not at.endswith(".event") or _reads(texts, at))]
+    return plain + [name for _, text in texts for name in names for _ in range(text.count(f'["{name}"]'))]
 
 
 def _reads(texts: Any, path: str) -> bool:
@@ -172,3 +180,22 @@ def test_what_another_hold_brings_too_does_not_depend_on_one() -> None:
     assert [each.kind for each in dependents(found, "two", branch="a")] == ["join"]
     del twice["one"]
     assert "activation" in [each.kind for each in dependents(load_journey(journey(twice)), "two")]
+
+
+def test_what_reads_an_event_that_goes_with_the_followers() -> None:
+    mapping = {"v": {"context": ["Y - y", "v"]}}
+    found = load_journey(
+        journey(
+            {
+                "a": hold("P1D", branch("x", "X", "b")),
+                "b": hold("P1D", branch("y", "Y", "c")),
+                "c": send(mapping=mapping),
+            },
+            exit_rules=[{"key": "gone", "event": "Gone"}],
+            exit_send={"rules": ["gone"], "activation": {"destination": "email", "event": "Bye", "mapping": mapping}},
+        )
+    )  # fmt: skip
+    at_exit = ("mapping", "$.exit_send.activation.mapping.v.context")
+    for asked in ({"step": "a"}, {"step": "a", "branch": "x"}):
+        told = [(each.kind, each.path) for each in dependents(found, **asked)]
+        assert told[-3:] == [("follower", "$.steps.b"), ("follower", "$.steps.c"), at_exit]

@@ -67,10 +67,13 @@ def dependents(
         raise KeyError(str(refused.problem)) from None
     if branch is not None:
         return tuple(_of_branch(journey, step, found, branch))
+    still = reached_from(_without(journey, step), journey.start)
+    lost = reached_from(journey, journey.start) - still - {step}
     return (
         *_leading(journey, step),
-        *_after(journey, step, reached_from(_without(journey, step), journey.start), {step}),
+        *_after(journey, step, lost, {step}),
         *_reading(journey, {alias_of(each) for each in _branches(found)}, step),
+        *_reading_behind(journey, {step}, lost),
         *_people(step, waiting or {}),
     )
 
@@ -89,9 +92,8 @@ def _without(journey: Journey, step: str) -> Journey:
     return attrs.evolve(journey, steps={key: each for key, each in journey.steps.items() if key != step})
 
 
-def _after(journey: Journey, start: str, still: set[str], roots: set[str]) -> Iterator[Dependent]:
+def _after(journey: Journey, start: str, lost: set[str], roots: set[str]) -> Iterator[Dependent]:
     """The steps after it: those that no path leads to any more, and those at which others join."""
-    lost = reached_from(journey, journey.start) - still - {start}
     direct = {target for root in roots for _, target in ways_of(journey.steps[root])}
     for key in journey.steps:
         at = member("$.steps", key)
@@ -111,6 +113,21 @@ def _reading(journey: Journey, gone: set[str], step: str) -> Iterator[Dependent]
         if each.path.startswith("$.exit_send") and each.name in exit_aliases(journey):
             continue
         message = f"reads {each.name!r}, which only {step!r} brings into the journey context"
+        yield Dependent(kind=each.place or "condition", path=each.path, name=each.name, message=message)
+
+
+def _reading_behind(journey: Journey, roots: set[str], lost: set[str]) -> Iterator[Dependent]:
+    """What reads, elsewhere, an event that is lost with the followers, if these go too."""
+    gone = roots | lost
+    kept = aliases(attrs.evolve(journey, steps={key: each for key, each in journey.steps.items() if key not in gone}))
+    behind = {alias_of(each): key for key in journey.steps if key in lost for each in _branches(journey.steps[key])}
+    going = tuple(member("$.steps", key) + "." for key in gone)
+    for each in _context(journey):
+        if each.name not in behind or each.name in kept or each.path.startswith(going):
+            continue
+        if each.path.startswith("$.exit_send") and each.name in exit_aliases(journey):
+            continue
+        message = f"reads {each.name!r}, which {behind[each.name]!r} brings, and that would go as well"
         yield Dependent(kind=each.place or "condition", path=each.path, name=each.name, message=message)
 
 
@@ -146,6 +163,7 @@ def _of_branch(journey: Journey, key: str, step: s.Step, name: str) -> Iterator[
             )
         elif other == target:
             yield Dependent(kind="join", path=at, name=other, message=f"others lead to {other!r} as well")
+    yield from _reading_behind(without, set(), lost)
     given = aliases(without)
     for each in _context(journey):
         own = each.path.startswith(element(member("$.steps", key) + ".branches", names.index(name)) + ".")
