@@ -81,11 +81,18 @@ def test_the_other_kinds() -> None:
     assert names("computed_trait") == ["orders"]
     assert names("destination", "e") == ["email"] and names("list") == ["ads", "social"]
     assert names("step", journey=found) == ["hold", "nudge"] and names("exit_rule", journey=found) == ["gone"]
+    assert names("step", journey=found, step="hold") == ["nudge"], "no way leads in a circle"
     assert names("context", journey=found) == ["Cart Modified", "Order Completed - bought", "Cart Modified - changed"]
     told = [(each.name, each.label) for each in suggest(seen(), "context", journey=found, step="nudge")]
     assert told == [("Cart Modified", "always"), ("Cart Modified - changed", "sometimes")]
     assert names("value", event="Cart Modified", of="value")[:3] == [60, 61, 62]
     assert names("value", of="plan") == ["pro"]
+
+
+def test_a_name_that_no_definition_may_have_is_not_suggested() -> None:
+    vocabulary = Vocabulary()
+    vocabulary.add({"type": "identify", "traits": {"": 1, "plan": {"": 2}}})
+    assert [each.name for each in suggest(vocabulary, "trait")] == ["plan", "plan."]
 
 
 def test_ranking() -> None:

@@ -12,7 +12,7 @@ import attrs
 
 from journeys.errors import nearest
 from journeys.model.journey import Journey
-from journeys.runtime.editing.contexts import EXIT, aliases, exit_aliases, known_at
+from journeys.runtime.editing.contexts import EXIT, aliases, exit_aliases, known_at, reached_from
 from journeys.runtime.editing.vocabulary import Vocabulary, Word, Words
 
 #: what can be completed
@@ -71,10 +71,10 @@ def suggest(
     """What may stand where the author has written ``text``, the best first; ValueError if there is no such kind.
 
     A ``property`` is one of an ``event``, which may be named as it stands in a journey context; without it of any
-    event. ``context`` is an event in the context of a ``journey``, at a ``step`` those that are always there first;
-    ``step`` and ``exit_rule`` are of a journey too. A ``value`` is one that the property ``of`` an ``event`` had, or
-    the trait ``of``. What begins as the text does comes first, then where a word of it does, then what holds it, then
-    what is near it; among equals what was seen more often.
+    event. ``context`` is an event in the context of a ``journey``, at a ``step`` those that are always there first.
+    ``step`` and ``exit_rule`` are of a journey too: given a ``step``, the steps to which it can lead without a circle.
+    A ``value`` is one that the property ``of`` an ``event`` had, or the trait ``of``. What begins as the text does comes
+    first, then where a word of it does, then what holds it, then what is near it; among equals what was seen more often.
     """
     if kind not in SUGGESTED:
         raise ValueError(f"nothing is known of the kind {kind!r}; {nearest(kind, SUGGESTED)}")
@@ -193,6 +193,8 @@ def _value(value: Any, word: Word | None) -> Suggestion:
 def _of_journey(journey: Journey, kind: str, step: str | None) -> Iterator[Suggestion]:
     if kind == "step":
         for key, each in journey.steps.items():
+            if step is not None and step in reached_from(journey, key):
+                continue  # a circle
             yield Suggestion(kind=kind, name=key, label=each.name or "", is_defined=True)
     elif kind == "exit_rule":
         yield from (

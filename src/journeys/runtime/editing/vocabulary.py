@@ -279,7 +279,7 @@ def _paths(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for number, (path, value, depth) in enumerate(waiting):
         if number >= _WIDE:
             return
-        if not isinstance(path, str) or len(path) > _LONGEST_NAME:
+        if not isinstance(path, str) or not 0 < len(path) <= _LONGEST_NAME:
             continue
         yield path, value
         if depth < _DEEP and isinstance(value, Mapping):
