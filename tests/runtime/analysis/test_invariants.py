@@ -101,6 +101,15 @@ def test_who_stays_too_long() -> None:
     )
 
 
+def test_who_has_entered_shortly_before_the_end_of_the_story_may_still_end_in_time() -> None:
+    """E6: she enters again and again, also in the last days that are watched."""
+    again = {"exit_after": "P3D", "reentry_after": "P1D"}
+    document = space(journey({"rest": delay("P9D")}, entry=did("Visit"), **again))
+    assert broken(document, always_ends_within("P3D")) == []
+    (one,) = broken(document, always_ends_within("P2D"))
+    assert len(one.calls) == 1
+
+
 def test_a_time_that_is_longer_than_the_story_is_watched() -> None:
     document = space(journey({"rest": delay("P200D")}, entry=on("Start", reentry="once")))
     assert broken(document, always_ends_within("P200D"), watch="P1D") == []

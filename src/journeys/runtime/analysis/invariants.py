@@ -24,6 +24,7 @@ from journeys.plan.compile import compile_space
 from journeys.plan.plan import Plan
 from journeys.plan.validate import validate
 from journeys.runtime.analysis.paths import Bound, explore, live_journeys
+from journeys.runtime.analysis.paths_chance import Chance
 from journeys.runtime.analysis.paths_run import ENDS, Deed, in_order, play
 from journeys.runtime.analysis.paths_search import ENTERS
 
@@ -122,8 +123,9 @@ def always_ends_within(duration: DurationLike, *, journey: str | None = None) ->
         for record in story._records:
             if record.kind in ENDS and record.of is not None:
                 ends.setdefault(id(record.of), record.at)
+        until = parse_instant(story.until)  # who has entered shortly before may still end in time
         for entered in story.kept("entered", journey):
-            if ends.get(id(entered.of), MAX) > span.after(entered.at):
+            if until >= (latest := span.after(entered.at)) and ends.get(id(entered.of), MAX) > latest:
                 return f"who entered {entered.journey} at {format_instant(entered.at)} is still in it {span} later"
         return None
 
@@ -164,9 +166,10 @@ def violations(
 ) -> list[Violation]:
     """The invariants that do not hold, each with a counterexample; a plain predicate counts as ``holds(predicate)``.
 
-    Tried are the witnesses of all paths within ``bound``, each also twice in a row, and ``people`` random persons who
-    do what the witnesses do, in any order and at any time. Each story goes on for ``watch`` after the last call. The
-    same ``seed`` gives the same people. InvalidDefinition carries the problems of the space.
+    Tried are the witnesses of all paths within ``bound``, each also twice in a row, and ``people`` random persons: half
+    of them do what the witnesses do, in any order and at any time, the others anything that the space names. Each story
+    goes on for ``watch`` after the last call. The same ``seed`` gives the same people. InvalidDefinition carries the
+    problems of the space.
     """
     if problems := validate(space):
         raise InvalidDefinition(problems)
@@ -197,17 +200,20 @@ class _Trial:
     def smallest(self, place: int) -> Violation:
         """The smallest counterexample that is made of those that are known."""
         invariant = self.invariants[place]
-        smaller = [self._shrunk(invariant, deeds) for deeds in self.broken[place]]
-        best = min(smaller, key=lambda deeds: (len(deeds), sum(len(each.content) for each in deeds)))
-        broken = self.breaks(invariant, best)
+        smaller = [(self._shrunk(invariant, deeds), deeds) for deeds in self.broken[place]]
+        best, deeds = min(smaller, key=lambda each: (len(each[0]), sum(len(deed.content) for deed in each[0])))
+        broken = self.breaks(invariant, best) or self.breaks(invariant, best, self._until(invariant, deeds))
         assert broken is not None
         return Violation(invariant=invariant.name, found=broken[0], story=broken[1])
 
-    def breaks(self, invariant: Invariant, deeds: Sequence[Deed]) -> tuple[str, Story] | None:
+    def _until(self, invariant: Invariant, deeds: Sequence[Deed]) -> int:
+        return min(invariant.watch.after(self.watch.after(deeds[-1].at)), MAX)
+
+    def breaks(self, invariant: Invariant, deeds: Sequence[Deed], until: int | None = None) -> tuple[str, Story] | None:
         """What an invariant has against some deeds, and their story."""
         if not deeds:
             return None
-        until = min(invariant.watch.after(self.watch.after(deeds[-1].at)), MAX)
+        until = self._until(invariant, deeds) if until is None else until
         run = play(self.plan, "u1", deeds, until)
         calls = tuple(deed.call("u1", number) for number, deed in enumerate(deeds, 1))
         story = Story(calls, format_instant(until), run.records)
@@ -216,19 +222,23 @@ class _Trial:
 
     def _shrunk(self, invariant: Invariant, deeds: tuple[Deed, ...]) -> tuple[Deed, ...]:
         """The fewest of the deeds, with the fewest properties, that break it still."""
-        best: tuple[Deed, ...] = deeds
+        best, until = deeds, self._until(invariant, deeds)
+
+        def broken(fewer: Sequence[Deed]) -> bool:  # as long as before: no call is kept only for the time after it
+            return self.breaks(invariant, fewer, until) is not None
+
         for place in reversed(range(len(deeds))):
             fewer = (*best[:place], *best[place + 1 :])
-            best = fewer if self.breaks(invariant, fewer) is not None else best
+            best = fewer if broken(fewer) else best
         if len(best) <= FEW:
             several = (some for size in range(1, len(best)) for some in combinations(best, size))
-            best = next((some for some in several if self.breaks(invariant, some) is not None), best)
+            best = next(filter(broken, several), best)
         for place, deed in enumerate(best):
             for name in deed.content:
                 now = best[place]
                 left = attrs.evolve(now, content={key: value for key, value in now.content.items() if key != name})
                 fewer = (*best[:place], left, *best[place + 1 :])
-                best = fewer if self.breaks(invariant, fewer) is not None else best
+                best = fewer if broken(fewer) else best
         return best
 
 
@@ -247,11 +257,11 @@ def _attempts(space: Space, plan: Plan, bound: Bound, people: int, seed: int) ->
         again = max(ends_at, deeds[-1].at) + MINUTE - deeds[0].at
         yield in_order((*deeds, *(attrs.evolve(each, at=each.at + again) for each in deeds)))
         pool += [each for each in deeds if each not in pool]
-    if not pool:
-        return
-    gaps = _gaps(witnesses)
-    for number in range(people):
-        yield _random(random.Random(f"{seed}/{number}"), pool, gaps)
+    gaps, known = _gaps(witnesses), [deeds for deeds, _ in witnesses]
+    chances = [Chance(space, journey, ENTERS) for journey in live_journeys(space)]
+    for number in range(people if chances else 0):
+        rng = random.Random(f"{seed}/{number}")
+        yield _random(rng, pool, gaps) if pool and number % 2 else rng.choice(chances).story(rng, known)
 
 
 def _gaps(witnesses: Iterable[tuple[Sequence[Deed], int]]) -> list[int]:

@@ -73,8 +73,9 @@ def suggest(
     A ``property`` is one of an ``event``, which may be named as it stands in a journey context; without it of any
     event. ``context`` is an event in the context of a ``journey``, at a ``step`` those that are always there first.
     ``step`` and ``exit_rule`` are of a journey too: given a ``step``, the steps to which it can lead without a circle.
-    A ``value`` is one that the property ``of`` an ``event`` had, or the trait ``of``. What begins as the text does comes
-    first, then where a word of it does, then what holds it, then what is near it; among equals what was seen more often.
+    A ``value`` is one that the property ``of`` an ``event`` had, or the trait ``of``. What begins as the text does
+    comes first, then where a word of it does, then what holds it, then what is near it; among equals what was seen
+    more often.
     """
     if kind not in SUGGESTED:
         raise ValueError(f"nothing is known of the kind {kind!r}; {nearest(kind, SUGGESTED)}")
