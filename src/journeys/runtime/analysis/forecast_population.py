@@ -61,8 +61,9 @@ def _length(value: Any) -> int:
 
 
 def _is_range(what: Any) -> bool:
-    numbers = what if isinstance(what, (list, tuple)) and len(what) == 2 else ()
-    return bool(numbers) and all(type(each) in (int, float) for each in numbers) and numbers[0] <= numbers[1]
+    if not isinstance(what, (list, tuple)) or len(what) != 2:
+        return False
+    return all(type(each) in (int, float) for each in what) and bool(what[0] <= what[1])
 
 
 #: how a value is drawn -> whether it is right, and what would be
