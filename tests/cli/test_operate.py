@@ -118,6 +118,18 @@ def test_a_change_at_an_instant(shop: Shop, command: str, told: str) -> None:
         assert shop.run("resume", "cart", "--at", at("PT3H"))[1] == "cart version 1 is live"
 
 
+@pytest.mark.parametrize("command", ["pause", "resume", "archive"])
+def test_a_draft_has_no_status_to_change(shop: Shop, command: str) -> None:
+    """V1: it says what is true; a draft is not among what might have been meant."""
+    lines = shop.file(CART, CART | {"key": "later", "status": "draft"}), str(shop.folder / "events.ndjson")
+    shop.run("simulate", *lines, "--until", at("PT1H"))
+    code, _, told = shop.run(command, "later")
+    assert (
+        code == 2 and told == "journey 'later' is a draft, which does nothing (V1): publish it if people are to enter"
+    )
+    assert shop.run(command, "latter")[2] == "no journey 'latter' is published; one of cart"
+
+
 def test_an_instant_that_is_none(shop: Shop) -> None:
     code, _, told = shop.run("pause", "cart", "--at", "tomorrow")
     assert code == 2 and told.startswith("--at: 'tomorrow' is no instant")

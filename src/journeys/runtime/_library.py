@@ -13,7 +13,7 @@ from typing import Self
 import attrs
 
 from journeys.codec import dump_journey, load_journey
-from journeys.errors import InvalidDefinition, NewerState, Problem
+from journeys.errors import InvalidDefinition, NewerState, Problem, UnknownJourney, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 
@@ -122,6 +122,18 @@ class Library:
             if journey == key and entry.superseded_by is None and entry.journey.status != "draft"
         ]
         return max(versions, key=lambda entry: entry.journey.version, default=None)
+
+    def published(self, key: str) -> Entry:
+        """The same; UnknownJourney if there is none, which says what there is instead."""
+        found = self.current(key)
+        if found is not None:
+            return found
+        if any(journey == key for journey, _ in self.entries):
+            raise UnknownJourney(
+                f"journey {key!r} is a draft, which does nothing (V1): publish it if people are to enter"
+            )
+        keys = sorted({journey for journey, _ in self.entries if self.current(journey) is not None})
+        raise UnknownJourney(f"no journey {key!r} is published; {nearest(key, keys) if keys else 'none is'}")
 
     def latest(self, key: str) -> int:
         """The highest version of a journey, 0 if there is none."""

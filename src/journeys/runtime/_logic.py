@@ -22,7 +22,7 @@ import attrs
 from journeys._time import MAX, Duration, described, format_instant, instant_of
 from journeys.codec import dump_space, load_space
 from journeys.engine._state import ProfileState
-from journeys.errors import InvalidDefinition, NewerState, Problem, UnknownJourney, nearest
+from journeys.errors import InvalidDefinition, NewerState, Problem, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import DestinationDefinition, Space
 from journeys.plan.validate import examine
@@ -397,10 +397,8 @@ class Logic:
         return (yield from self._publisher.set_status(key_of(key), status, self._now()))
 
     def _cloning(self, key: str, new_key: str, name: str | None) -> Steps[Journey]:
-        versions = yield from self._versions()
-        current = self._publisher.library.current(key_of(key))
-        if current is None:
-            raise UnknownJourney(f"no journey {key!r}; {nearest(key, sorted({each.key for each in versions}))}")
+        yield from self._versions()
+        current = self._publisher.library.published(key_of(key))
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name: expected a text, got {described(name)}")
         label = name if name is not None else f"Copy of {current.journey.name}"

@@ -21,8 +21,6 @@ from journeys.errors import (
     InvalidDefinition,
     Problem,
     PublishRefused,
-    UnknownJourney,
-    nearest,
 )
 from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
@@ -112,10 +110,7 @@ class Publisher:
         """Pauses, resumes or archives the current version of a journey, archiving what drains too."""
         while True:
             yield from self.core.refresh()
-            current = self.library.current(key)
-            if current is None:
-                keys = sorted({journey for journey, _ in self.library.entries})
-                raise UnknownJourney(f"no journey {key!r} is published; {nearest(key, keys)}")
+            current = self.library.published(key)
             before = current.journey.status
             if before == "archived" and status != "archived":
                 raise ValueError(f"{key!r} is archived, for good: publish it again as a new version")

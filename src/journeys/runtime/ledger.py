@@ -13,7 +13,8 @@ from typing import Any
 
 from journeys.model.journey import Journey
 from journeys.model.steps import RandomizedSplit
-from journeys.runtime.render.counts import ENDS, Counts, Way
+from journeys.runtime.render.counts import Counts, Way
+from journeys.runtime.render.order import ENDS
 
 #: told: journey, version, name of the figure, its key, by how much it changes, and since when that had been so: a
 #: conversion counts if the branch was taken in the range too, and who completed in it counts until the exit (S10)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from journeys._time import format_instant, instant_of
 from journeys.plan.values import equal
-from journeys.runtime.render.counts import ENDS
+from journeys.runtime.render.order import ENDS
 from journeys.testing._instants import day_of, time_of
 from journeys.testing.verdicts import About, Found, Verdict, brief, with_values
 

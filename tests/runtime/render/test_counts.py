@@ -63,7 +63,8 @@ class Crowd:
 
     def record(self, instance: str, kind: str, **more: Any) -> dict[str, Any]:
         self.truth[(kind, *(str(value) for value in more.values()))] += 1
-        return {"journey": self.journey.key, "version": self.version, "instance": instance, "kind": kind, **more}
+        common = {"at": "2026-01-01T00:00:00Z", "profile": instance, "instance": instance}
+        return {**common, "journey": self.journey.key, "version": self.version, "kind": kind, **more}
 
     def enter(self) -> Iterator[dict[str, Any]]:
         self.count += 1
@@ -159,7 +160,8 @@ def test_memory_is_held_for_live_instances_only() -> None:
 
 
 def records(*kinds: tuple[str, dict[str, Any]], journey: str = "winback", version: int = 1) -> list[dict[str, Any]]:
-    return [{"journey": journey, "version": version, "instance": "i", "kind": kind, **more} for kind, more in kinds]
+    common = {"at": "2026-01-01T00:00:00Z", "profile": "u1", "journey": journey, "version": version, "instance": "i"}
+    return [{**common, "kind": kind, **more} for kind, more in kinds]
 
 
 def test_a_completed_instance_that_exits_counts_as_exited() -> None:  # S10

@@ -23,7 +23,9 @@ each_journey = pytest.mark.parametrize("journey", JOURNEYS, ids=[f"{number}" for
 
 def counted(journey: Journey) -> Graph:
     trace = [
-        {"journey": journey.key, "version": 1, "instance": str(number), "kind": "entered"} for number in range(1204)
+        {"at": "2026-01-01T00:00:00Z", "profile": str(number), "journey": journey.key, "version": 1}
+        | {"instance": str(number), "kind": "entered"}
+        for number in range(1204)
     ]
     return graph_of(journey).with_counts(Counts.of(journey, trace))
 

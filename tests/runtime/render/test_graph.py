@@ -113,7 +113,8 @@ def test_drafts_are_drawn_as_they_are() -> None:
 
 def test_counts_reach_nodes_and_edges() -> None:
     def record(kind: str, **more: object) -> dict[str, object]:
-        return {"journey": "cart-abandonment", "version": 1, "instance": "i", "kind": kind, **more}
+        common = {"at": "2026-01-01T00:00:00Z", "profile": "u1", "journey": "cart-abandonment", "version": 1}
+        return {**common, "instance": "i", "kind": kind, **more}
 
     trace = [
         record("entered"),

@@ -20,6 +20,7 @@ from journeys.runtime.analysis.figures_rates import BranchFigures, branch_figure
 from journeys.runtime.ledger import ELSEWHERE, ENTRY, STOCKS, WATCHED, Ledger
 from journeys.runtime.render import Counts, Graph, graph_of, kind_of
 from journeys.runtime.render.links import links_of
+from journeys.runtime.render.order import Order
 from journeys.runtime.tallies import DAY, Kept, by_days, is_whole, read_figure
 from journeys.runtime.unique import PEOPLE
 
@@ -124,7 +125,7 @@ class Figures:
 
     ``start`` and ``end`` (not included) are a range: what happened in it is counted, how it stands is said of its end.
     With ``people`` figures can also be had with each profile counted once; that keeps every profile's id. The records
-    of one profile must come in the order in which they happened, those of different profiles in any order.
+    must come in the order of a trace, or profile by profile where no two profiles are linked.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class Figures:
         ordered = sorted(given, key=lambda each: (each.key, each.version))
         self._definitions = {(each.key, each.version): each for each in ordered}
         self._latest = {each.key: each for each in ordered}
+        self._order = Order(ordered)
 
     @classmethod
     def of(
@@ -167,8 +169,14 @@ class Figures:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Counts a record; those of no journey, or of one that the space does not have, are passed over."""
-        if record.get("journey") not in self._latest:
-            return
+        if record.get("journey") in self._latest:
+            self._count(self._order.add(record))
+
+    def _count(self, records: Iterable[Mapping[str, Any]]) -> None:
+        for record in records:
+            self._count_one(record)
+
+    def _count_one(self, record: Mapping[str, Any]) -> None:
         at = 0
         if self.start is not None or self.end is not None:
             at = parse_instant(record["at"])
@@ -256,6 +264,8 @@ class Figures:
 
     def forget(self) -> None:
         """Forgets who is under way, when nothing more will be added of them; the figures stay, memory is freed."""
+        self._count(self._order.rest())
+        self._order.forget()
         self._ledger.forget()
         self._owners.clear()
 
@@ -310,6 +320,7 @@ class Figures:
         if found is None:
             hint = nearest(key, list(self._latest)) if key not in self._latest else f"versions {self.versions(key)}"
             raise KeyError(f"no figures of {key!r}{'' if version is None else f' version {version}'}; {hint}")
+        self._count(self._order.rest())
         pages = [page for page in self._numbers if page[0] == key and version in (None, page[1])]
         numbers = [self._numbers[page] for page in pages]
         if not people:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import attrs
@@ -35,6 +35,8 @@ class Spread:
             if set(value) == {"mean"}:
                 return cls("mean", _length(value["mean"]))
             if set(value) == {"between"}:
+                if not isinstance(value["between"], (list, tuple)) or len(value["between"]) != 2:
+                    raise ValueError(f"between takes two durations, got {value['between']!r}")
                 low, high = map(_length, value["between"])
                 if low > high:
                     raise ValueError(f"between takes the shorter duration first, got {value['between']!r}")
@@ -58,6 +60,40 @@ def _length(value: Any) -> int:
     return duration.micros
 
 
+def _is_range(what: Any) -> bool:
+    if not isinstance(what, (list, tuple)) or len(what) != 2:
+        return False
+    return all(type(each) in (int, float) for each in what) and bool(what[0] <= what[1])
+
+
+#: how a value is drawn -> whether it is right, and what would be
+_DRAWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "choice": (lambda what: isinstance(what, (list, tuple)) and len(what) > 0, "a list of values, one at least"),
+    "between": (_is_range, "two numbers, the lower first"),
+    "same": (lambda what: isinstance(what, str), "the name of a property of what came before"),
+    "new": (lambda what: isinstance(what, str), "the text with which the id begins"),
+}
+
+
+def _drawable(_: Any, attribute: Any, values: Any) -> None:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{attribute.name}: expected an object, got {values!r}")
+    for name, value in values.items():
+        for how, what in value.items() if isinstance(value, Mapping) and len(value) == 1 else ():
+            if how in _DRAWN and not _DRAWN[how][0](what):
+                raise ValueError(f"{attribute.name}.{name}: {how} takes {_DRAWN[how][1]}, got {what!r}")
+
+
+def _whole(_: Any, attribute: Any, value: Any) -> None:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{attribute.name} is a whole number, 0 or more, got {value!r}")
+
+
+def _text(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{attribute.name} is a text, got {value!r}")
+
+
 def _share(_: Any, attribute: Any, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ValueError(f"{attribute.name} is between 0 and 1, got {value!r}")
@@ -72,10 +108,10 @@ class Behaviour:
     ``{"same": "name"}`` for that property of what came before, or ``{"new": "c"}`` for an id that nobody has yet.
     """
 
-    event: str
-    after: str = ARRIVAL
+    event: str = attrs.field(validator=_text)
+    after: str = attrs.field(default=ARRIVAL, validator=_text)
     probability: float = attrs.field(default=1.0, validator=_share)
-    properties: Mapping[str, Any] = attrs.field(factory=dict)
+    properties: Mapping[str, Any] = attrs.field(factory=dict, validator=_drawable)
     delay: Spread = attrs.field(default=Spread("exactly", 0), converter=_spread, kw_only=True)
 
 
@@ -86,21 +122,32 @@ class Population:
     ``arrivals`` is how long after ``start`` a person arrives; ``traits`` are like the properties of a behaviour.
     """
 
-    size: int = attrs.field(validator=attrs.validators.ge(0))
+    size: int = attrs.field(validator=_whole)
     behaviours: tuple[Behaviour, ...] = attrs.field(default=(), converter=as_tuple)
     arrivals: Spread = attrs.field(default=Spread("exactly", 0), converter=_spread, kw_only=True)
-    traits: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    traits: Mapping[str, Any] = attrs.field(factory=dict, validator=_drawable, kw_only=True)
     start: int = attrs.field(default=parse_instant("2026-01-01T00:00:00Z"), converter=instant_of, kw_only=True)
     during: Duration = attrs.field(default=Duration.of("P90D"), converter=duration, kw_only=True)
     #: a person does no more than this: behaviours may set off each other without end
-    most: int = attrs.field(default=1000, kw_only=True)
+    most: int = attrs.field(default=1000, validator=_whole, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        known = [ARRIVAL, *(each.event for each in self.behaviours)]
+        for number, each in enumerate(self.behaviours):
+            if each.after not in known and not each.after.startswith(SENT):
+                raise ValueError(
+                    f"behaviours[{number}]: nobody does {each.after!r}; expected {ARRIVAL!r}, the event of a behaviour,"
+                    f" or '{SENT}STEP'; {nearest(each.after, known)}"
+                )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """From a JSON document, field by field; ValueError says what is wrong where."""
         fields = _known("population", document, cls)
-        behaviours = []
-        for number, each in enumerate(fields.pop("behaviours", ())):
+        given, behaviours = fields.pop("behaviours", ()), []
+        if not isinstance(given, (list, tuple)):
+            raise ValueError(f"behaviours: expected a list, got {given!r}")
+        for number, each in enumerate(given):
             try:
                 behaviours.append(Behaviour(**_known("behaviour", each, Behaviour)))
             except (TypeError, ValueError) as error:
@@ -123,6 +170,9 @@ def _known(what: str, document: Any, of: Any) -> dict[str, Any]:
     for name in document:
         if name not in names:
             raise ValueError(f"unknown field {name!r} of a {what}; {nearest(name, names)}")
+    for each in attrs.fields(of):
+        if each.default is attrs.NOTHING and each.name not in document:
+            raise ValueError(f"a {what} must have the field {each.name!r}")
     return dict(document)
 
 

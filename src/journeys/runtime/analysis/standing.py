@@ -16,7 +16,7 @@ from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects
 from journeys.engine._encode import decode_state, encode_state
 from journeys.engine._state import ProfileState
-from journeys.errors import PublishRefused, UnknownJourney, nearest
+from journeys.errors import PublishRefused
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.plan.compile import compile_space
@@ -64,11 +64,7 @@ class Standing:
 
     def current(self, key: str) -> Journey:
         """The version that would be replaced; UnknownJourney names the nearest."""
-        found = self.library.current(key)
-        if found is None:
-            known = sorted({journey for journey, _ in self.library.entries})
-            raise UnknownJourney(f"no journey {key!r} is published; {nearest(key, known)}")
-        return found.journey
+        return self.library.published(key).journey
 
     def versions(self, key: str) -> list[Journey]:
         """All versions of a journey that may hold people, with their status."""

@@ -18,8 +18,7 @@ from journeys.model.entries import ConditionEntry
 from journeys.model.journey import Journey, Migrate
 from journeys.model.steps import MultiBranchSplit
 from journeys.runtime.render.links import WAITING, links_of
-
-ENDS = ("completed", "exited", "expired", "archived", "merged", "failed")
+from journeys.runtime.render.order import ENDS, in_order
 
 
 class Way(NamedTuple):
@@ -77,7 +76,7 @@ class Counts:
     def of(cls, journey: Journey, records: Iterable[Mapping[str, Any]], version: int | None = None) -> Counts:
         """Counts the records of a trace; those of other journeys are passed over."""
         counts = cls(journey, version)
-        for record in records:
+        for record in in_order(records, journey):
             counts.add(record)
         return counts
 
