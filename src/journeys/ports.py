@@ -12,6 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
+from journeys.model._fields import one_of
+
 
 @attrs.frozen(kw_only=True)
 class Delivery:
@@ -271,7 +273,7 @@ class Settled:
     """
 
     delivery_id: str
-    outcome: str = attrs.field(validator=attrs.validators.in_(("done", "retry", "dead", "back")))
+    outcome: str = attrs.field(validator=one_of(("done", "retry", "dead", "back")))
     at: int
     retry_at: int | None = None
     error: str = ""

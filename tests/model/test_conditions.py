@@ -160,3 +160,11 @@ def test_windows_and_funnels() -> None:
     assert all(op in OPERATORS for op in AGING)
     with pytest.raises(ValueError):
         Event("E", between=("P1D",))
+
+
+@pytest.mark.parametrize("make", [prop("plan").is_in, prop("tags").contains_any_of])
+def test_a_text_is_no_list_of_its_letters(make: Any) -> None:
+    """C5: it would be compared letter by letter."""
+    with pytest.raises(TypeError, match=r"expected a list, got one str: put it in brackets, \['pro'\]"):
+        make("pro")
+    assert make(name for name in ("pro", "team")).value == ["pro", "team"]

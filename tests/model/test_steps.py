@@ -151,3 +151,13 @@ def test_one_thing_alone_is_no_list_of_it() -> None:
     ):
         with pytest.raises(TypeError, match=f"expected a list, got one {kind}: put it in brackets"):
             make()
+
+
+def test_one_of_a_few_values() -> None:
+    """What is expected, what was given, and what is nearest."""
+    with pytest.raises(
+        ValueError, match=r"channel: expected one of 'email', .*, got the text 'mail'; did you mean 'email'\?"
+    ):
+        SendMessage(channel="mail", destination="d", template={})
+    with pytest.raises(ValueError, match=r"call: expected one of 'track', 'identify', got None$"):
+        Activation("d", call=None)  # type: ignore[arg-type]

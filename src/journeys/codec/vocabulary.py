@@ -144,7 +144,7 @@ def _shape_of_field(cls: type[Any], field: attrs.Attribute[Any], hint: Any) -> S
         return special()
     if field.name == "key":
         return KEY_SHAPE
-    if options := getattr(field.validator, "options", None):  # attrs.validators.in_
+    if options := getattr(field.validator, "options", None):  # one_of
         return Choice(tuple(options), "unknown_type" if field.name == "type" else "wrong_value")
     return _shape_of(hint)
 

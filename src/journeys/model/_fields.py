@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from journeys._time import Duration, described
+from journeys.errors import nearest
 
 KEY = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 
@@ -69,6 +70,37 @@ def check_key(_: object, attribute: attrs.Attribute[str], value: object) -> None
 def text(_: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{attribute.name} must be a text that is not empty, got {value!r}")
+
+
+class WrongChoice(ValueError):
+    """A value that is none of those that a field may have; ``hint`` names the nearest, or is empty."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.message, self.hint = message, hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+@attrs.frozen
+class OneOf:
+    """Refuses a value that is none of the ``options``."""
+
+    options: tuple[str, ...]
+
+    def __call__(self, _: object, attribute: attrs.Attribute[str], value: object) -> None:
+        """WrongChoice says what is expected."""
+        if not isinstance(value, str) or value not in self.options:
+            known = ", ".join(map(repr, self.options))
+            hint = nearest(value, self.options) if isinstance(value, str) else ""
+            told = f"{attribute.name}: expected one of {known}, got {described(value)}"
+            raise WrongChoice(told, hint if hint.startswith("did") else "")
+
+
+def one_of(options: Iterable[str]) -> OneOf:
+    """A validator of a field that has one of a few values."""
+    return OneOf(tuple(options))
 
 
 def counted(number: int, noun: str) -> str:

@@ -306,7 +306,7 @@ class _Comparable:
 
     def is_in(self, values: Iterable[JSON]) -> Anything:
         """Equals one of the values."""
-        return self._make("equals_any_of", list(values))
+        return self._make("equals_any_of", [*as_tuple(values)])
 
     def contains(self, value: JSON) -> Anything:
         """Text contains the text, or the list the element."""
@@ -318,7 +318,7 @@ class _Comparable:
 
     def contains_any_of(self, values: Iterable[JSON]) -> Anything:
         """Contains one of the values."""
-        return self._make("contains_any_of", list(values))
+        return self._make("contains_any_of", [*as_tuple(values)])
 
     def starts_with(self, value: str) -> Anything:
         """Text that starts so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import as_tuple, duration_or_none, names
+from journeys.model._fields import as_tuple, duration_or_none, names, one_of
 from journeys.model.conditions import Condition, Filter, as_condition
 from journeys.model.steps import Activation
 
@@ -19,7 +19,7 @@ class EventEntry:
     event: str
     where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     audience: str | None = attrs.field(default=None, kw_only=True)
-    reentry: str = attrs.field(default="every_time", kw_only=True, validator=attrs.validators.in_(REENTRY))
+    reentry: str = attrs.field(default="every_time", kw_only=True, validator=one_of(REENTRY))
     identifier: str | None = attrs.field(default=None, kw_only=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import as_tuple, check_key, counted, duration, duration_or_none, frozen_map
+from journeys.model._fields import as_tuple, check_key, counted, duration, duration_or_none, frozen_map, one_of
 from journeys.model.entries import ConditionEntry, Entry, ExitRule, ExitSend, Goal
 from journeys.model.steps import Step
 
@@ -38,7 +38,7 @@ class Journey:
     reentry_after: Duration | None = attrs.field(default=None, converter=duration_or_none)
     max_age: Duration = attrs.field(default=Duration.of("P365D"), converter=duration)
     version: int = 1
-    status: str = attrs.field(default="live", validator=attrs.validators.in_(STATUSES))
+    status: str = attrs.field(default="live", validator=one_of(STATUSES))
     on_previous: str | Migrate = "drain"
     exclude_previous: bool = False
 

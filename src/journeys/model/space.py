@@ -7,7 +7,17 @@ from collections.abc import Mapping
 import attrs
 
 from journeys._time import Duration
-from journeys.model._fields import JSON, as_tuple, check_key, counted, duration, duration_or_none, frozen_map, names
+from journeys.model._fields import (
+    JSON,
+    as_tuple,
+    check_key,
+    counted,
+    duration,
+    duration_or_none,
+    frozen_map,
+    names,
+    one_of,
+)
 from journeys.model.conditions import Condition, Filter, as_condition
 from journeys.model.journey import Journey
 
@@ -44,7 +54,7 @@ class ComputedTrait:
     key: str = attrs.field(validator=check_key)
     name: str = attrs.field(default=attrs.Factory(lambda self: self.key, takes_self=True))
     description: str | None = None
-    type: str = attrs.field(validator=attrs.validators.in_(COMPUTATIONS))
+    type: str = attrs.field(validator=one_of(COMPUTATIONS))
     event: str
     where: tuple[Filter, ...] = attrs.field(default=(), converter=as_tuple)
     property: str | None = None
@@ -80,7 +90,7 @@ class Settings:
     dedupe_window: Duration = attrs.field(default=Duration.of("P7D"), converter=duration)
     allowed_lateness: Duration = attrs.field(default=Duration.of("PT0S"), converter=duration)
     max_clock_skew: Duration = attrs.field(default=Duration.of("PT5M"), converter=duration)
-    limits: str = attrs.field(default="default", validator=attrs.validators.in_(("default", "segment")))
+    limits: str = attrs.field(default="default", validator=one_of(("default", "segment")))
     retention: Retention = attrs.field(factory=Retention)
     max_live_instances: int | None = None
     max_steps: int | None = None

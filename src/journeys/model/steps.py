@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from journeys._time import Duration, parse_local_time
-from journeys.model._fields import JSON, as_tuple, duration, duration_or_none, frozen_map, names
+from journeys.model._fields import JSON, as_tuple, duration, duration_or_none, frozen_map, names, one_of
 from journeys.model.conditions import Condition, ContextRef, Filter, TraitRef, as_condition
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -166,12 +166,12 @@ class HoldUntil(Step):
 class ProfileRef:
     """An id of the profile: ``id``, ``user_id`` or ``anonymous_id``."""
 
-    profile: str = attrs.field(validator=attrs.validators.in_(("id", "user_id", "anonymous_id")))
+    profile: str = attrs.field(validator=one_of(("id", "user_id", "anonymous_id")))
 
 
 @attrs.frozen
 class Template:
-    """Text with merge tags: ``{{ trait.path }}`` and ``{{ context["Event"].path }}``, each with a default if wanted."""
+    """Text with merge tags: ``{{ first_name }}`` and ``{{ context["Event"].property }}``, with or without a default."""
 
     template: str
 
@@ -200,7 +200,7 @@ class Activation:
 
     destination: str
     event: str | None = attrs.field(default=None, kw_only=True)
-    call: str = attrs.field(default="track", kw_only=True, validator=attrs.validators.in_(("track", "identify")))
+    call: str = attrs.field(default="track", kw_only=True, validator=one_of(("track", "identify")))
     traits: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
     context: str | tuple[str, ...] = attrs.field(default="all", converter=_context, kw_only=True)
     mapping: Mapping[str, Source] | None = attrs.field(default=None, converter=_sources, kw_only=True)
@@ -228,12 +228,10 @@ class ShowAd(Step):
 class SendMessage(Step):
     """A channel message, for those subscribed on the channel or for everyone (S9)."""
 
-    channel: str = attrs.field(validator=attrs.validators.in_(CHANNELS))
+    channel: str = attrs.field(validator=one_of(CHANNELS))
     destination: str
     template: Mapping[str, JSON] = attrs.field(converter=frozen_map, kw_only=True)
-    to: str = attrs.field(
-        default="subscribed", validator=attrs.validators.in_(("subscribed", "everyone")), kw_only=True
-    )
+    to: str = attrs.field(default="subscribed", validator=one_of(("subscribed", "everyone")), kw_only=True)
     next: str | None = attrs.field(default=None, kw_only=True)
 
 

@@ -20,6 +20,9 @@ from journeys.plan.values import ABSENT, text_of
 #: fills in a value: (profile, journey context, present)
 Render = Callable[[Any, Any, int], Any]
 
+#: how a merge tag is written, for whoever has written another
+TAGS = '{{ first_name }} for a trait, {{ context["Event"].property }} for an event, with | default: "text" if wanted'
+
 _CONTEXT = re.compile(r"""context\[\s*(?:"([^"]*)"|'([^']*)')\s*\]\s*\.(.*)""", re.DOTALL)
 _DEFAULT = re.compile(r"default\s*:\s*\"([^\"]*)\"")
 
@@ -50,10 +53,7 @@ def _is_path(path: str) -> bool:
 
 
 def _no_tag(content: str) -> ValueError:
-    return ValueError(
-        f"{{{{{content[:60]}}}}} is no merge tag: write {{{{ trait.path }}}} or "
-        '{{ context["Event"].path }}, with | default: "text" if wanted'
-    )
+    return ValueError(f"{{{{{content[:60]}}}}} is no merge tag: write {TAGS}")
 
 
 def merge_tags(text: str) -> Iterator[tuple[int, int, str]]:

@@ -18,7 +18,7 @@ from journeys.plan.checks.conditions import Scope, check_condition, check_filter
 from journeys.plan.checks.durations import check_positive, check_wait
 from journeys.plan.checks.graph import check_branch_names
 from journeys.plan.limits import Limits
-from journeys.plan.templates import merge_tags, parse_tag
+from journeys.plan.templates import TAGS, merge_tags, parse_tag
 
 
 @attrs.frozen
@@ -183,7 +183,7 @@ def check_template(template: Any, path: str, report: Report) -> None:
 
 
 def _check_tags(text: str, path: str, report: Report) -> None:
-    hint = 'write {{ trait.path }} or {{ context["Event"].path }}, with | default: "text" if wanted'
+    hint = f"write {TAGS}"
     rest, end = "", 0
     for start, stop, content in merge_tags(text):
         rest, end = rest + text[end:start], stop

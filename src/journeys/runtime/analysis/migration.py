@@ -16,7 +16,7 @@ from journeys.codec import dump, load
 from journeys.codec.problems import member
 from journeys.engine._publishing import steps_held
 from journeys.errors import Problem, nearest
-from journeys.model._fields import frozen_map
+from journeys.model._fields import frozen_map, one_of
 from journeys.model.journey import Journey, Migrate
 from journeys.model.steps import MultiBranchSplit, ShowAd, Step
 from journeys.plan.plan import destination_key
@@ -49,7 +49,7 @@ class StepMove:
     """
 
     to: str | None
-    reason: str = attrs.field(default="chosen", validator=attrs.validators.in_(REASONS))
+    reason: str = attrs.field(default="chosen", validator=one_of(REASONS))
     people: int = 0
     candidates: tuple[str, ...] = ()
     note: str | None = None

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import attrs
 
 from journeys._time import SECOND, Duration
+from journeys.model._fields import one_of
 
 DurationLike = Duration | str | timedelta
 Jitter = Literal["around", "equal", "full", "none"]
@@ -76,7 +77,7 @@ class RetryPolicy:
 
     max_attempts: int = attrs.field(default=10, validator=_at_least_one)
     delays: tuple[Duration, ...] = attrs.field(default=STANDARD_DELAYS, converter=_delays)
-    jitter: Jitter = attrs.field(default="around", validator=attrs.validators.in_(("around", "equal", "full", "none")))
+    jitter: Jitter = attrs.field(default="around", validator=one_of(("around", "equal", "full", "none")))
     longest_asked: Duration = attrs.field(default=Duration.of("PT24H"), converter=exact)
 
     def retry_at(self, attempt: int, now: int, random: Random, asked: int = 0) -> int | None:

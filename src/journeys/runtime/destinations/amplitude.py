@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import attrs
 
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter
 from journeys.runtime.destinations._contents import content, event_name, ids
@@ -32,7 +33,7 @@ class Amplitude(Adapter):
     """
 
     api_key: Secret = attrs.field(converter=secret, metadata=SECRET)
-    region: str = attrs.field(default="us", kw_only=True, validator=attrs.validators.in_(tuple(REGIONS)))
+    region: str = attrs.field(default="us", kw_only=True, validator=one_of(REGIONS))
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 
     def request(self, delivery: Delivery) -> Request:

@@ -16,6 +16,7 @@ import attrs
 
 from journeys import errors
 from journeys._time import SECOND
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter
 from journeys.runtime.destinations._contents import content, event_name, ids
@@ -41,7 +42,7 @@ class CustomerIO(Adapter):
 
     site_id: str
     api_key: Secret = attrs.field(converter=secret, metadata=SECRET, kw_only=True)
-    region: str = attrs.field(default="us", kw_only=True, validator=attrs.validators.in_(tuple(REGIONS)))
+    region: str = attrs.field(default="us", kw_only=True, validator=one_of(REGIONS))
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 
     def request(self, delivery: Delivery) -> Request:

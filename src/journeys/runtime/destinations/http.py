@@ -13,6 +13,7 @@ import attrs
 
 from journeys import errors
 from journeys._time import described
+from journeys.model._fields import one_of
 from journeys.plan.values import ABSENT, text_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import SECRET, Adapter, WrongSetting, setting
@@ -43,7 +44,7 @@ class HTTP(Adapter):
     """
 
     url: str = attrs.field(repr=False)
-    method: str = attrs.field(default="POST", kw_only=True, validator=attrs.validators.in_(METHODS))
+    method: str = attrs.field(default="POST", kw_only=True, validator=one_of(METHODS))
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, converter=check_headers, repr=False, kw_only=True)
     query: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False, kw_only=True)
     body: Any = attrs.field(default=None, kw_only=True)

@@ -15,6 +15,7 @@ import attrs
 
 from journeys import errors
 from journeys._time import SECOND
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter, refused
 from journeys.runtime.destinations._contents import content, event_name, text_field
@@ -34,7 +35,7 @@ class Iterable(Adapter):
 
     api_key: Secret = attrs.field(converter=secret, metadata=SECRET)
     prefer_user_id: bool = attrs.field(default=True, kw_only=True)
-    region: str = attrs.field(default="us", kw_only=True, validator=attrs.validators.in_(tuple(REGIONS)))
+    region: str = attrs.field(default="us", kw_only=True, validator=one_of(REGIONS))
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 
     def request(self, delivery: Delivery) -> Request:

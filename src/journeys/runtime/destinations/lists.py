@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from journeys import errors
+from journeys.model._fields import one_of
 from journeys.plan.values import ABSENT, find, text_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, WrongSetting
@@ -201,9 +202,7 @@ class SQLTable(Local):
     connect: Callable[[], Any] | str | Path = attrs.field(repr=False)
     table: str
     columns: Mapping[str, str] = attrs.field(default=("email",), converter=_columns, kw_only=True)
-    paramstyle: str = attrs.field(
-        default="qmark", kw_only=True, validator=attrs.validators.in_(("qmark", "format")), metadata=PYTHON
-    )
+    paramstyle: str = attrs.field(default="qmark", kw_only=True, validator=one_of(("qmark", "format")), metadata=PYTHON)
 
     deliver_batch = Local._deliver_batch
     deliver_batch_async = Local._deliver_batch_async

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from journeys import errors
+from journeys.model._fields import one_of
 from journeys.plan.values import ABSENT, find
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter
@@ -41,7 +42,7 @@ class Mailchimp(Adapter):
 
     api_key: Secret = attrs.field(converter=secret, metadata=SECRET)
     list_id: str = attrs.field(kw_only=True, validator=attrs.validators.matches_re(r"[0-9a-zA-Z]+"))
-    status: str = attrs.field(default="subscribed", kw_only=True, validator=attrs.validators.in_(STATUSES))
+    status: str = attrs.field(default="subscribed", kw_only=True, validator=one_of(STATUSES))
     merge_fields: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 

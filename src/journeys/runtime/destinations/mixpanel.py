@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter, refused
 from journeys.runtime.destinations._contents import content, event_name, ids
@@ -31,7 +32,7 @@ class Mixpanel(Adapter):
     """
 
     token: Secret = attrs.field(converter=secret, metadata=SECRET)
-    region: str = attrs.field(default="us", kw_only=True, validator=attrs.validators.in_(tuple(REGIONS)))
+    region: str = attrs.field(default="us", kw_only=True, validator=one_of(REGIONS))
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 
     def request(self, delivery: Delivery) -> Request:

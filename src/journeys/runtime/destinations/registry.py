@@ -15,6 +15,7 @@ from journeys import errors
 from journeys._time import described
 from journeys.codec.problems import Report, member
 from journeys.errors import Problem, nearest
+from journeys.model._fields import WrongChoice
 from journeys.model.space import DestinationDefinition
 from journeys.ports import Destination
 from journeys.runtime.destinations._base import Adapter, WrongSetting
@@ -294,12 +295,11 @@ def _try(make: Callable[[], Any], report: Report, path: str) -> Any:
         return make()
     except WrongSetting as error:
         report.add("wrong_value", member(path, error.name), str(error))
+    except WrongChoice as error:
+        report.add("wrong_value", path, error.message[:300], hint=error.hint)
     except (ValueError, TypeError) as error:
-        message, *rest = error.args or (type(error).__name__,)
-        hint = ""
-        if len(rest) > 2 and isinstance(rest[1], (tuple, list)):  # from the validator `in_` of attrs
-            hint = nearest(str(rest[2]), [str(each) for each in rest[1]])
-        report.add("wrong_value", path, str(message)[:300], hint=hint)
+        message = error.args[0] if error.args else type(error).__name__
+        report.add("wrong_value", path, str(message)[:300])
     return None
 
 

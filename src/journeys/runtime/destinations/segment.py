@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from journeys import errors
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter
 from journeys.runtime.destinations._contents import event_name, ids, payload_of, timestamp_of
@@ -35,7 +36,7 @@ class Segment(Adapter):
     """
 
     write_key: Secret = attrs.field(converter=secret, metadata=SECRET)
-    region: str = attrs.field(default="us", kw_only=True, validator=attrs.validators.in_(tuple(REGIONS)))
+    region: str = attrs.field(default="us", kw_only=True, validator=one_of(REGIONS))
     integrations: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter, setting
 from journeys.runtime.destinations._contents import content, email_of, text_field
@@ -40,7 +41,7 @@ class SendGrid(Adapter):
     subject: str | None = attrs.field(default=None, kw_only=True)
     text: str | None = attrs.field(default=None, kw_only=True)
     html: str | None = attrs.field(default=None, kw_only=True)
-    region: str = attrs.field(default="us", kw_only=True, validator=attrs.validators.in_(tuple(REGIONS)))
+    region: str = attrs.field(default="us", kw_only=True, validator=one_of(REGIONS))
     base_url: str | None = attrs.field(default=None, kw_only=True, metadata=PYTHON)
 
     reset_header = "x-ratelimit-reset"  # in seconds since 1970

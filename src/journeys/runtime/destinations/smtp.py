@@ -23,6 +23,7 @@ import attrs
 
 from journeys import errors
 from journeys._time import to_datetime
+from journeys.model._fields import one_of
 from journeys.ports import Delivery
 from journeys.runtime.destinations import _http
 from journeys.runtime.destinations._base import SECRET, Adapter, Shown, Trial, WrongSetting, check_size, setting, told
@@ -61,7 +62,7 @@ class SMTP(Adapter):
     host: str
     sender: str = attrs.field(kw_only=True)
     port: int | None = attrs.field(default=None, kw_only=True)
-    security: str = attrs.field(default="starttls", kw_only=True, validator=attrs.validators.in_(SECURITY))
+    security: str = attrs.field(default="starttls", kw_only=True, validator=one_of(SECURITY))
     username: str | None = attrs.field(default=None, kw_only=True)
     password: Secret | None = attrs.field(default=None, converter=optional_secret, metadata=SECRET, kw_only=True)
     reply_to: str | None = attrs.field(default=None, kw_only=True)

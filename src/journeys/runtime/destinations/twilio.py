@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import attrs
 
 from journeys import errors
+from journeys.model._fields import one_of
 from journeys.plan.values import compact
 from journeys.ports import Delivery
 from journeys.runtime.destinations._base import PYTHON, SECRET, Adapter, setting
@@ -42,7 +43,7 @@ class Twilio(Adapter):
     auth_token: Secret = attrs.field(converter=secret, metadata=SECRET, kw_only=True)
     sender: str = attrs.field(kw_only=True)
     api_key: str | None = attrs.field(default=None, kw_only=True)
-    channel: str = attrs.field(default="sms", kw_only=True, validator=attrs.validators.in_(CHANNELS))
+    channel: str = attrs.field(default="sms", kw_only=True, validator=one_of(CHANNELS))
     text: str | None = attrs.field(default=None, kw_only=True)
     content_sid: str | None = attrs.field(default=None, kw_only=True)
     base_url: str = attrs.field(default="https://api.twilio.com", kw_only=True, metadata=PYTHON)
