@@ -365,7 +365,7 @@ def test_calls_that_wait_are_counted(store: str, tmp_path: Any) -> None:
         one.track("u1", "Cart Modified", {"cart_id": "c1", "value": 50}, timestamp=at())
         one.track("u2", "Cart Modified", {"cart_id": "c1", "value": 50}, timestamp=at())
         said = asked(one, "cart")
-        assert said.waiting == 1 and not said.inside and "1 call of hers is accepted" in said.text
+        assert said.waiting == 1 and not said.inside and "1 call of hers waits for its time" in said.text
         one.advance(hours=1)
         said = asked(one, "cart")
         assert said.waiting == 0 and said.inside

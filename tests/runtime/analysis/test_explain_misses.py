@@ -16,7 +16,7 @@ from journeys.runtime.analysis.explain import explain
 from journeys.runtime.simulation import Simulation
 from journeys.testing import Scenario
 from tests.reference.compare import case
-from tests.support import Json, at, branch, hold, journey, on, send, space, trace_of, track, where
+from tests.support import Json, at, branch, delay, hold, journey, on, send, space, trace_of, track, where
 
 CART = journey(
     {
@@ -195,3 +195,20 @@ def test_before_a_merge_there_were_two() -> None:
         order("PT4H", "u2", total=4) | {"anonymousId": "d"},
     ]
     assert missed({**BIG, "entry": on("Order", reentry="once")}, calls) == [f"{at('PT2H')} big", f"{at('PT3H')} big"]
+
+
+def test_calls_that_came_late_are_taken_as_they_were_applied() -> None:
+    """What waits for late calls is applied in the order of its timestamps (T8): before the hold is no near miss."""
+    steps = {"wait": delay("PT90M", "hold"), "hold": CART["steps"]["hold"], "nudge": send()}
+    late = load_space(space({**CART, "start": "wait", "steps": steps}, settings={"allowed_lateness": "PT2H"}))
+    calls = [
+        order("PT100M", id="c", total=1),
+        cart("0", id="c", value=11),
+        order("PT1H", id="c", total=2),
+        order("PT95M", id="c", total=3),
+        track("Cart", "PT4H", "u2"),
+    ]
+    with Evaluator(late, destinations={"email": Record()}, clock=ManualClock(at())) as one:
+        one.replay(calls)
+        misses = one.explain("u1", journey="cart", calls=calls).instances[0].waits[0].misses
+    assert [each.at for each in misses if each.branch == "bought"] == [at("PT95M"), at("PT100M")]

@@ -129,6 +129,7 @@ def test_behaviours_that_set_off_each_other_end() -> None:
             r"traits.age: between takes two numbers, the lower first",
         ),
         ({"size": 1, "traits": {"age": {"between": ["a", "b"]}}}, r"traits.age: between takes two numbers"),
+        ({"size": 1, "traits": {"age": {"between": [1, float("inf")]}}}, r"traits.age: between takes two numbers"),
         ({"size": 1, "behaviours": 5}, "behaviours: expected a list"),
         ({"size": 1, "behaviours": [{"event": 5}]}, r"behaviours\[0\]: event is a text"),
         ({"size": 1, "behaviours": [{"event": "A", "properties": {"a": {"same": 7}}}]}, "properties.a: same takes the"),

@@ -47,6 +47,13 @@ def broken(document: Any, *invariants: Any, **options: Any) -> list[Any]:
     return found
 
 
+def test_nobody_does_anything_after_the_last_year() -> None:
+    """A witness that takes thousands of years cannot be taken twice in a row (T1)."""
+    long = space(journey({"wait": delay("P5000Y", "mail"), "mail": send()}, max_age="P6000Y"))
+    assert not broken(long, never(two_sends_within("P1D")), people=50)
+    assert broken(long, always_ends_within("P1Y"), people=50)
+
+
 def test_two_sends_too_near_are_found_with_one_call() -> None:
     (one,) = broken(NAGGING, never(two_sends_within("P1D")))
     assert one.invariant == "never two sends within P1D"

@@ -488,6 +488,15 @@ def test_what_the_search_does_not_find_people_at_random_do() -> None:
     assert {each.answer for each in found(one, people=0).branches} == {NOT_FOUND}
 
 
+@pytest.mark.parametrize("op", ["within_next", "before_last"])
+def test_instants_that_no_calendar_has(op: str) -> None:
+    """Nobody is tried who would do something after the year 9999 (T1)."""
+    ever = if_else(every(trait("d", op, "P5000Y"), did("Q", count={"exactly": 9}, within="P6000Y")), "mail")
+    told = found(space(journey({"split": ever, "mail": send()})), people=50)
+    assert told.branch("split", "false").answer == REACHED
+    assert all(call["timestamp"] < "9999" for path in told.paths for call in path.calls)
+
+
 def test_a_journey_that_nobody_enters_has_no_paths() -> None:
     told = found(space(journey({"split": if_else(ALWAYS)}, entry=NEVER, exit_after="P1D")))
     assert told.paths == ()

@@ -19,7 +19,7 @@ from journeys.model.space import Space
 from journeys.plan.plan import JourneyPlan, MultiBranchPlan, Plan, SplitPlan, WaitPlan
 from journeys.plan.values import NEVER
 from journeys.runtime.analysis.explain_entry import ERASED, EntryExplanation, explain_entry
-from journeys.runtime.analysis.explain_misses import Misses, events_of
+from journeys.runtime.analysis.explain_misses import Misses, as_applied, events_of
 from journeys.runtime.analysis.explain_truth import features_of
 from journeys.runtime.analysis.explain_waits import WaitExplanation, end_of, explain_wait
 from journeys.runtime.render import describe_entry
@@ -114,8 +114,9 @@ class Explanation:
         if not self.known:
             lines.append("nothing is known of this profile yet")
         if self.waiting:
-            calls = "1 call of hers is" if self.waiting == 1 else f"{self.waiting} calls of hers are"
-            lines.append(f"{calls} accepted and wait for their time (allowed_lateness): not in this yet")
+            one, more = "1 call of hers waits for its", f"{self.waiting} calls of hers wait for their"
+            calls = one if self.waiting == 1 else more
+            lines.append(f"{calls} time (allowed_lateness): accepted, and not in this yet")
         for instance in self.instances:
             lines += instance.lines()
         lines += self.entry.lines()
@@ -157,7 +158,8 @@ def explain(
     engine = Engine(plan, Effects(traces=False))
     engine.advance(here, at - 1)
     coming = _coming(here, plan, journey_key)
-    misses = Misses(here, space, events_of(profile, calls, at))
+    applied = as_applied(calls, plan.lateness) if plan.may_be_late else calls
+    misses = Misses(here, space, events_of(profile, applied, at))
     inside = tuple(
         _instance(instance, here, space, at, misses)
         for instance in here.instances

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import attrs
 
-from journeys._time import format_instant
+from journeys._time import Duration, format_instant
 from journeys.engine._entering import MAX_IDENTIFIER, is_identifier
 from journeys.engine._state import Instance, ProfileState, Wait
 from journeys.errors import InvalidCall
@@ -64,7 +65,7 @@ class Seen:
 def events_of(profile: ProfileState, calls: Iterable[Mapping[str, Any]], until: int) -> list[Seen]:
     """The events among the calls that are the profile's, under whatever of its ids; no later than ``until``.
 
-    The calls stand in the order in which they came; one that came before under the same messageId is left out (O2).
+    The calls stand in the order in which they were applied; one that came before under its messageId is left out (O2).
     """
     calls = list(calls)
     together = _Together(profile, calls)
@@ -91,6 +92,19 @@ def events_of(profile: ProfileState, calls: Iterable[Mapping[str, Any]], until: 
                 Seen(at=at, applied=applied, event=event, properties=properties, message_id=message_id, ids=ids)
             )
     return found
+
+
+def as_applied(calls: Iterable[Mapping[str, Any]], lateness: Duration) -> list[Mapping[str, Any]]:
+    """Calls that came in this order, in the order in which they are applied where they may be so late (T8)."""
+    placed, latest = [], 0
+    for number, call in enumerate(calls):
+        try:
+            at, message_id = _calls.replay_timestamp(call), _calls.message_id_of(call)
+        except InvalidCall:
+            continue
+        placed.append((max(at, lateness.before(latest)), message_id or "", number, call))
+        latest = max(latest, at)
+    return [call for *_, call in sorted(placed, key=itemgetter(0, 1, 2))]
 
 
 class _Together:

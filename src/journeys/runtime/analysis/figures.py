@@ -125,7 +125,8 @@ class Figures:
 
     ``start`` and ``end`` (not included) are a range: what happened in it is counted, how it stands is said of its end.
     With ``people`` figures can also be had with each profile counted once; that keeps every profile's id. The records
-    must come in the order of a trace, or profile by profile where no two profiles are linked.
+    must come in the order of a trace, or profile by profile where no two profiles are linked; an instant is over when
+    figures are read, so read them between two instants.
     """
 
     def __init__(

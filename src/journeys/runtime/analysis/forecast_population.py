@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, Self
 
 import attrs
@@ -63,7 +64,7 @@ def _length(value: Any) -> int:
 def _is_range(what: Any) -> bool:
     if not isinstance(what, (list, tuple)) or len(what) != 2:
         return False
-    return all(type(each) in (int, float) for each in what) and bool(what[0] <= what[1])
+    return all(type(each) is int or (type(each) is float and isfinite(each)) for each in what) and what[0] <= what[1]
 
 
 #: how a value is drawn -> whether it is right, and what would be

@@ -25,7 +25,7 @@ from journeys.plan.plan import Plan
 from journeys.plan.validate import validate
 from journeys.runtime.analysis.paths import Bound, explore, live_journeys
 from journeys.runtime.analysis.paths_chance import Chance
-from journeys.runtime.analysis.paths_run import ENDS, Deed, in_order, play
+from journeys.runtime.analysis.paths_run import ENDS, Deed, can_be, in_order, play
 from journeys.runtime.analysis.paths_search import ENTERS
 
 DurationLike = Duration | str | timedelta
@@ -190,6 +190,8 @@ class _Trial:
 
     def on(self, deeds: tuple[Deed, ...]) -> None:
         """Tries the deeds on all invariants for which nothing as short is known."""
+        if not can_be(self.plan, deeds):
+            return
         for place, each in enumerate(self.invariants):
             known = self.broken.get(place, [])
             if len(known) >= KEPT and len(known[-1]) <= len(deeds):

@@ -24,7 +24,7 @@ from journeys.plan.plan import Plan
 from journeys.plan.validate import validate
 from journeys.runtime.analysis.paths_chance import Chance
 from journeys.runtime.analysis.paths_proofs import Proofs
-from journeys.runtime.analysis.paths_run import Deed, Move, Taken, play
+from journeys.runtime.analysis.paths_run import Deed, Move, Taken, can_be, play
 from journeys.runtime.analysis.paths_search import ENTERS, Found, Search, shrunk
 from journeys.runtime.analysis.paths_time import lifetime, longest, stays_possible
 from journeys.runtime.analysis.paths_ways import (
@@ -57,7 +57,7 @@ class Bound:
     ways: int = 2_000
     budget: int = 400
     proposals: int = 40_000
-    people: int = 1_000
+    people: int = 300
 
     def __str__(self) -> str:
         return (
@@ -253,6 +253,8 @@ class _Exploration:
                 return
             rng = random.Random(f"{key}/{number}")
             user, deeds = f"u{rng.randint(1, 99)}", chance.story(rng, known)
+            if not can_be(plan, deeds):
+                continue
             for taken in play(plan, user, deeds, min(deeds[-1].at + lifetime(self.journey), MAX)).taken(key):
                 if self._is_new(taken, left):
                     found = shrunk(plan, key, Found(user, deeds, taken.ended_at, taken))

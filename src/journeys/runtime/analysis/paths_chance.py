@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from journeys._time import DAY, HOUR, MINUTE, Duration, format_instant
+from journeys._time import DAY, HOUR, MAX, MINUTE, Duration, format_instant
 from journeys.model import conditions as c
 from journeys.model import steps as m
 from journeys.model.entries import EventEntry
@@ -115,7 +115,7 @@ class Chance:
         """Values at which a comparison may come out one way or the other."""
         if isinstance(operand, Duration):
             near, far = operand.longest // 2, operand.longest * 2
-            yield from (format_instant(max(self.begins + away, 0)) for away in (-far, -near, near, far))
+            yield from (format_instant(min(max(self.begins + away, 0), MAX)) for away in (-far, -near, near, far))
         elif isinstance(operand, (list, tuple)):
             yield list(operand)
             for each in operand:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from journeys._time import format_instant
+from journeys._time import DAY, MAX, format_instant
 from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects, Record
 from journeys.engine._state import Instance, ProfileState
@@ -35,6 +35,11 @@ class Deed:
         else:
             about = {"type": "track", "userId": user, "event": self.event, "properties": dict(self.content)}
         return about | {"timestamp": format_instant(self.at), "messageId": f"call-{number}"}
+
+
+def can_be(plan: Plan, deeds: Sequence[Deed]) -> bool:
+    """Whether deeds in order are no later than calls may be: what waits for long in the space still has to end (T1)."""
+    return not deeds or deeds[-1].at <= MAX - plan.longest_wait - DAY
 
 
 def is_now(at: int, traits: Mapping[str, Any]) -> Deed:
