@@ -11,6 +11,7 @@ import pytest
 
 from journeys.codec import load_space
 from journeys.runtime._drive import drive
+from journeys.runtime.analysis.explain_why import why
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.render import Counts
 from journeys.runtime.render.order import Order
@@ -64,7 +65,10 @@ def counted(definition: Json, calls: list[Json]) -> Any:
     trace = run(definition, calls, at("PT1H")).trace
     figures = Figures.of(load_space(definition), trace, people=True)
     (model,) = load_space(definition).journeys
-    assert Counts.of(model, trace).waiting["first"] == figures.journey("j").steps[0].waiting
+    waiting = Counts.of(model, trace).waiting
+    assert [waiting[each.step] for each in figures.journey("j").steps] == [
+        each.waiting for each in figures.journey("j").steps
+    ]
     return figures.journey("j"), figures.journey("j", people=True)
 
 
@@ -109,6 +113,37 @@ def test_a_goal_after_the_link_counts_for_the_branch_before_it() -> None:
     assert [each.conversions for each in ways.splits[0].branches if each.entered] == [1]
     ways, _ = counted(space(CART), [calls[0], track("G", "PT1H", "z"), calls[2], track("A", "PT1H", "a", n="1")])
     assert [each.conversions for each in ways.splits[0].branches if each.entered] == [0]
+
+
+LADDER = journey(
+    {
+        "one": hold("PT9H", branch("a", "A", "two")),
+        "two": hold("PT9H", branch("b", "B", "three")),
+        "three": hold("PT9H", branch("c", "C", "four")),
+        "four": hold("PT9H", branch("d", "D", "mail")),
+        "mail": send("rest"),
+        "rest": delay("PT9H"),
+    },
+    entry=on("E"),
+)
+
+
+@pytest.mark.parametrize("ids", [*itertools.permutations("abcd")])
+@pytest.mark.parametrize("entered", ["0", "PT1H"])
+def test_who_goes_on_under_each_id_of_a_chain_of_links(ids: tuple[str, ...], entered: str) -> None:
+    """All at one instant, in the pictures, the figures and the reasons."""
+    first, second, third, last = ids
+    calls = [track("E", entered, first)]
+    for event, who, then in (("A", first, second), ("B", second, third), ("C", third, last)):
+        calls += [track(event, "PT1H", who), alias(who, then, "PT1H")]
+    calls += [track("D", "PT1H", last)]
+    ways, _ = counted(space(LADDER), calls)
+    steps = [(step.step, step.arrived, step.waiting, step.left) for step in ways.steps]
+    assert steps == [*((key, 1, 0, 1) for key in ("one", "two", "three", "four", "mail")), ("rest", 1, 1, 0)]
+    trace = run(space(LADDER), calls, at("PT1H")).trace
+    (sent,) = (each for each in trace if each["kind"] == "sent")
+    (model,) = load_space(space(LADDER)).journeys
+    assert [link.event for link in why(trace, sent["delivery"], model).inputs] == ["E", "A", "B", "C", "D"]
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ from journeys.model.journey import Journey, Migrate
 from journeys.model.steps import Delay, HoldUntil, Step
 from journeys.runtime.render import describe_step
 from journeys.runtime.render.links import WAITING, links_of
+from journeys.runtime.render.order import handed_on
 
 Record = Mapping[str, Any]
 #: records that a step leaves while its token runs on, or that move no token
@@ -99,7 +101,11 @@ def _in_order(history: list[Record], last: str) -> list[Record]:
     """
     first = next((each["profile"] for each in history if each["kind"] == "entered"), last)
     rank = {last: 2} | {first: 0}
-    return sorted(history, key=lambda each: (parse_instant(each["at"]), rank.get(each["profile"], 1)))
+
+    def place(each: Record) -> tuple[int, int]:
+        return parse_instant(each["at"]), rank.get(each["profile"], 1)
+
+    return [each for _, some in groupby(sorted(history, key=place), place) for each in handed_on([*some])]
 
 
 class _Versions:

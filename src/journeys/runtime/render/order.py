@@ -2,7 +2,8 @@
 
 A trace tells of one instant profile by profile. Where two ids are linked at that very instant (P2), what an instance
 did under the id that it came from may so stand behind what it did afterwards. Only records under another id than the
-one that was last known to hold the instance can have come too soon: they are set aside until the instant is over.
+one that was last known to hold the instance can have come too soon: they are set aside until the instant is over. If
+there are several such ids, a step is come to under one before it is left under the next.
 """
 
 from __future__ import annotations
@@ -49,7 +50,11 @@ class Order:
 
     def rest(self) -> Sequence[Record]:
         """What was set aside, when nothing more will come of its instant."""
-        rest, self._aside = self._aside, []
+        aside, self._aside = self._aside, []
+        of_each: dict[str, list[Record]] = {}
+        for each in aside:
+            of_each.setdefault(each["instance"], []).append(each)
+        rest = [each for records in of_each.values() for each in handed_on(records)]
         rest.sort(key=lambda each: (each["version"], _RANKS.get(each["kind"], 1)))
         for each in rest:
             self._note(each)
@@ -69,6 +74,20 @@ class Order:
             self._holders[instance] = record["profile"]
         elif kind in ENDS:
             self._ended.append(instance)
+
+
+def handed_on(records: Sequence[Record]) -> Sequence[Record]:
+    """What one instance did at one instant, id after id as they were linked: it comes to a step before it leaves it."""
+    by_holder: dict[str, list[Record]] = {}
+    for each in records:
+        by_holder.setdefault(each["profile"], []).append(each)
+    found, left = list[Record](), [*by_holder.values()]
+    while left:
+        came = [{each["step"] for each in some if each["kind"] == "step"} for some in left]
+        does = [{each["step"] for each in some if each["kind"] in ("branch", "restarted")} for some in left]
+        free = (n for n in range(len(left)) if not any(does[n] & came[m] - came[n] for m in range(len(left)) if m != n))
+        found += left.pop(next(free, 0))
+    return found
 
 
 def in_order(records: Iterable[Record], journey: Journey) -> Iterator[Record]:
