@@ -249,6 +249,16 @@ def test_an_erased_id_leaves_nothing_that_waits(tmp_path: Path) -> None:
         made.close()
 
 
+def test_an_id_of_a_user_and_of_a_visitor_is_told_once(tmp_path: Path) -> None:
+    """V6, P1: they are two id keys, and one id."""
+    from journeys import Evaluator, ManualClock
+
+    for where in ("memory:", f"sqlite:///{tmp_path}/a.db"):
+        with Evaluator(DOCUMENT, store=where, clock=ManualClock("2026-01-01T00:00:00Z")) as made:
+            made.feed_many([alias("a1", "u1", "0"), identify("0", "u1", anon="a1"), track("Start", "0", "u1", n=1)])
+            assert made.erase("u1") == ("a1", "u1")
+
+
 def test_ids_that_no_store_could_keep_are_not_asked_for(failing: Failing) -> None:
     """O5"""
     simulation = Simulation(load_space(DOCUMENT), failing)

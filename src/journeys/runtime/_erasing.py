@@ -89,7 +89,7 @@ def _erase_here(
         yield ("erase", (each,), {"shown_ids": sorted(shown), "seen_by": others})
     core.tombstones.add(id_keys)
     processor.erased = core.tombstones
-    return tuple(sorted(each[2:] for each in id_keys))
+    return tuple(sorted({each[2:] for each in id_keys}))
 
 
 def _all_keys(profiles: Iterable[ProfileState]) -> list[str]:
