@@ -54,6 +54,9 @@ def test_an_event_that_nobody_wants_leaves_no_mark() -> None:
     made = waiting((track("Nobody", "0", "u1"), 1, "m"), (track("Nobody", "0", "u1", anon="a1"), 2, "n"))
     assert not made.has("m", "u:u1", {})
     assert made.has("n", "u:u1", {})
+    made.add(track("Start", "0", "u1"), 3, "m")
+    made.pop()
+    assert made.has("m", "u:u1", {})
 
 
 def test_whatever_names_an_erased_id_is_forgotten() -> None:

@@ -32,8 +32,8 @@ class WaitingInputs:
         #: how many inputs have ever had to wait
         self.arrivals = 0
         self._heap: list[Input] = []
-        #: message id -> id keys under which it waits: whose they are may change while it does
-        self._id_keys: dict[str, list[str]] = {}
+        #: message id -> arrival -> id key under which it waits: whose that is may change while it does
+        self._id_keys: dict[str, dict[int, str]] = {}
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -64,17 +64,15 @@ class WaitingInputs:
     def pop(self) -> Input:
         """Takes the one that is applied first."""
         waiting = heappop(self._heap)
-        _, message_id, _, call = waiting
-        id_keys, id_key = self._id_keys.get(message_id, []), id_key_of(call)
-        if id_key in id_keys:
-            id_keys.remove(id_key)
-            if not id_keys:
-                del self._id_keys[message_id]
+        _, message_id, arrival, _ = waiting
+        id_keys = self._id_keys.get(message_id, {})
+        if id_keys.pop(arrival, None) is not None and not id_keys:
+            del self._id_keys[message_id]
         return waiting
 
     def has(self, message_id: str, key: str, links: Mapping[str, str]) -> bool:
         """Whether an input of this message id waits for the profile."""
-        return any(links.get(each, each) == key for each in self._id_keys.get(message_id, ()))
+        return any(links.get(each, each) == key for each in self._id_keys.get(message_id, {}).values())
 
     def forget(self, id_keys: set[str]) -> None:
         """Nothing waits any more that names one of them (V6)."""
@@ -89,12 +87,12 @@ class WaitingInputs:
         self._heap, self._id_keys = [], {}
 
     def _note(self, waiting: Input) -> None:
-        _, message_id, _, call = waiting
+        _, message_id, arrival, call = waiting
         name = _calls.event_name(call)
         links = call.get("userId") is not None and call.get("anonymousId") is not None
         is_unwanted = name is not None and name not in self.plan.routes and not links
         if message_id and not is_unwanted:  # an unwanted event leaves no mark (O7)
-            self._id_keys.setdefault(message_id, []).append(id_key_of(call))
+            self._id_keys.setdefault(message_id, {})[arrival] = id_key_of(call)
 
 
 def id_key_of(call: Mapping[str, Any]) -> str:
