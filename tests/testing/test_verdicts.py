@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import attrs
 import pytest
 
-from journeys import Delivery
+from journeys import Activation, Delivery, SendToDestination, TraitRef
 from journeys.testing import Recorder, Scenario, User, assert_received, assert_that
 from journeys.testing.verdicts import asked
 from tests.testing.spaces import cart, shop
@@ -55,10 +55,10 @@ def test_what_was_received(scenario: Scenario, ada: User) -> None:
         ("email", {"what": "Cart Abandoned", "cart_id": "c1"}, 1),
         ("email", {"what": "Cart Abandoned", "cart_id": "c1", "value": 80.0}, 1),
         ("email", {"what": "Cart Abandoned", "value": True}, 0),
-        ("email", {"what": "Cart Abandoned", "nothing": None}, 0),
+        ("email", {"what": "Cart Abandoned", "revenue": None}, 0),
         ("email", {"what": "Cart Abandoned", "email": ANY}, 3),
         ("email", {"journey_metadata.journey_id": "cart"}, 6),
-        ("email", {"to": "c1"}, 0),
+        ("crm", {"to": "c1"}, 0),
         ("crm", {"what": "nudge"}, 3),
         ("crm", {"what": "Nudge", "to": "ada@example.com"}, 2),
         ("crm", {"by.whom": {"name": "shop"}}, 3),
@@ -148,7 +148,17 @@ WRONG = [
     ("a whole number that is not negative, got the text '1'", lambda s, ada: ada.entered("cart").times("1")),
     ("a whole number that is not negative, got -1", lambda s, ada: ada.entered("cart").at_least(-1)),
     ("sent to ads is called 'Cart Abandoned'", lambda s, ada: s.ads.received("Cart Abandoned")),
+    ("sent to email is called 'crat_id': did you mean 'cart_id'", lambda s, ada: s.email.received(crat_id="c1")),
+    ("sent to email is called 'colour': one of .*, cart_id, email", lambda s, ada: s.email.received(colour=1)),
+    ("sent to mapped is called 'emial': did you mean 'email'", lambda s, ada: mapped().received(emial="x")),
+    ("sent to mapped is called 'value': one of", lambda s, ada: mapped().received(value=80)),
 ]
+
+
+def mapped() -> Recorder:
+    mapping = {"email": TraitRef("email"), "what": "nudged"}
+    step = SendToDestination([Activation("mapped", mapping=mapping)])
+    return Scenario(attrs.evolve(cart, start="send", steps={"send": step}, exit_send=None)).mapped
 
 
 @pytest.mark.parametrize(("message", "question"), WRONG)
@@ -169,6 +179,26 @@ def test_a_name_that_the_space_does_not_know(message: str, question: Any, scenar
 def test_what_is_no_question(message: str, question: Any, scenario: Scenario, ada: User) -> None:
     with pytest.raises(TypeError, match=message):
         question(scenario, ada)
+
+
+def test_a_property_that_somebody_could_say_may_be_asked_for(ada: User) -> None:
+    quiet = Scenario(shop)
+    assert quiet.email.received("Cart Abandoned", cart_id="c1").never  # the identifier, though nobody did anything
+    assert quiet.email.received(None, {"journey_metadata.journey_id": "cart"}, subject="Hi", value=80).never
+    assert quiet.crm.received(vip=True, to=quiet.user("bo")).never and quiet.ads.received(answered=1).never
+    quiet.user("bo").does("Order Completed", colour="red")
+    quiet.user("bo").sees("Home")
+    assert quiet.email.received(colour="red").never and quiet.email.received(page_name="Home").never
+
+
+def test_what_was_found_is_not_compared_with_a_number(ada: User) -> None:
+    found = ada.entered("cart")
+    for other in (2, True, [], ()):
+        with pytest.raises(TypeError, match=r"'ada entered cart' equals no .*: write \.once, \.times\("):
+            assert found == other
+        with pytest.raises(TypeError, match=r"write \.once"):
+            assert found != other
+    assert found == found and found == ANY and found != ada.entered("cart") and {found}
 
 
 def test_how_they_read(scenario: Scenario, ada: User) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+
+import attrs
 
 from journeys._time import described
 from journeys.errors import nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
 from journeys.model.steps import Activation, SendMessage, SendToDestination, ShowAd, Step
+from journeys.plan.plan import destination_key
 from journeys.runtime.render.links import links_of
+from journeys.testing._alphabet import Alphabet
 
 
 class Names:
@@ -34,17 +39,26 @@ class Names:
         self.titles: defaultdict[tuple[str, str | None], set[str]] = defaultdict(set)
         #: (destination, journey, step) -> events, step key and step name
         self.called: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
+        #: destination -> what the payloads have of their own, the first part of each path
+        self.properties: defaultdict[str, set[str]] = defaultdict(set)
+        #: destinations that get what people said besides: the events of the context, or all traits
+        self.told: set[str] = set()
         self.audiences = {each.key for each in space.audiences}
+        self._space = attrs.evolve(space, journeys=())
         self.add(space.journeys)
         for audience in space.audiences:
             for destination in audience.destinations:
                 self.sent[destination] |= {"Audience Entered", "Audience Exited"}
+                self.properties[destination].add(audience.key)
         for trait in space.computed_traits:
             for destination in trait.destinations:
                 self.sent[destination].add("Trait Computed")
+                self.properties[destination] |= {"trait_key", trait.key}
 
     def add(self, journeys: Iterable[Journey]) -> None:
         """Journeys, also those that are published later."""
+        journeys = tuple(journeys)
+        self._space = attrs.evolve(self._space, journeys=(*self._space.journeys, *journeys))
         for journey in journeys:
             self.journeys.add(journey.key)
             self.rules[journey.key] |= {rule.key for rule in journey.exit_rules}
@@ -59,6 +73,9 @@ class Names:
             for destination, step_key, _, names in _sends(journey):
                 self.sent[destination] |= names
                 self.called[destination, journey.key, step_key] |= names
+            for destination, contents in _contents(journey):
+                self.properties[destination] |= {path.partition(".")[0] for path in contents or ()}
+                self.told |= {destination} if contents is None or "journey_context" in contents else set()
 
     def journey(self, key: str) -> str:
         """The key itself; ValueError with the nearest if there is no such journey."""
@@ -105,6 +122,23 @@ class Names:
         """The name itself; ValueError with the nearest if nothing of that name is ever sent there."""
         return _known(f"event or step that is sent to {destination}", name, self.sent[destination])
 
+    def property(self, destination: str, path: str, said: Collection[str]) -> str:
+        """The path itself; ValueError if no payload there can have it, whether of its own or from what people said."""
+        first, known = path.partition(".")[0], self.properties[destination]
+        if first not in known and destination in self.told:
+            known = known | self._read | set(said)
+        if first not in known:
+            hint = nearest(first, sorted(known)) or "neither the space nor a call of this scenario names it"
+            raise ValueError(f"no property of what is sent to {destination} is called {first!r}: {hint}")
+        return path
+
+    @cached_property
+    def _read(self) -> frozenset[str]:
+        """The properties and traits that the space reads: somebody may say them."""
+        alphabet = Alphabet(self._space)
+        paths = {path for properties in alphabet.events.values() for path in properties} | alphabet.traits.keys()
+        return frozenset(path.partition(".")[0] for path in paths)
+
 
 def _known(kind: str, name: str, names: Iterable[str]) -> str:
     known = set(names)
@@ -147,3 +181,26 @@ def _events(journey: Journey, activation: Activation, step: Step | None, key: st
     if journey.is_condition_based:
         return {"Audience Entered"}
     return {key if step is None or step.name is None else step.name}
+
+
+def _contents(journey: Journey) -> Iterator[tuple[str, Iterable[str] | None]]:
+    """For all that is sent: where, and the paths of its content; None if that is the traits, whatever they are."""
+    for key, step in journey.steps.items():
+        if isinstance(step, SendToDestination):
+            for activation in step.activations:
+                yield activation.destination, _content(journey, activation, key)
+        elif isinstance(step, SendMessage):
+            yield step.destination, step.template
+        elif isinstance(step, ShowAd):
+            yield step.destination, None
+    if journey.exit_send is not None:
+        activation = journey.exit_send.activation
+        yield activation.destination, _content(journey, activation, "exit")
+
+
+def _content(journey: Journey, activation: Activation, key: str) -> Iterable[str]:
+    if activation.mapping is not None:
+        return activation.mapping
+    if journey.is_condition_based:
+        return (activation.destination_key or destination_key(journey.key, key), *activation.traits)
+    return ("journey_context", "journey_metadata", *activation.traits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from journeys.plan.values import ABSENT, equal, find
@@ -60,7 +60,8 @@ class Recorder(Record):
         A property is looked for in the content of the payload (the properties of a track call, the traits of an
         identify call, the mapped object, the template of a message), then in the events of the journey context; a dot
         goes into an object. Names that are no identifiers, and ``to``, stand in a dict. ValueError if nothing of that
-        name is ever sent here, or nobody is called so.
+        name is ever sent here, nobody is called so, or nothing that is sent here can have that property: neither the
+        space nor a call of the scenario names it.
         """
         wanted = {**(properties or {}), **named}
         if what is not None and self._scenario is not None:
@@ -71,11 +72,22 @@ class Recorder(Record):
             for each in self.deliveries
             if (what is None or self._is_called(each, what))
             and (ids is None or _is_for(each, ids))
-            and all(_has(self._payload(each), each.call, *item) for item in wanted.items())
+            and all(
+                any(_same(value, expected) for value in _values(self._payload(each), each.call, name))
+                for name, expected in wanted.items()
+            )
         ]
+        if not found and self._scenario is not None:
+            self._check_properties(self._scenario, wanted)
         whom = f" for {person or to}" if to is not None else ""
         claim = f"{self.key} received {what or 'anything'}{whom}{with_values(wanted)}"
         return Received(claim, found, About(self._scenario, (person,) if person else ()), self._others(what))
+
+    def _check_properties(self, scenario: Scenario, paths: Iterable[str]) -> None:
+        said = {name for each in scenario.calls for name in _said_in(each)}
+        for path in paths:
+            if not any(_values(self._payload(each), each.call, path) for each in self.deliveries):
+                scenario.names.property(self.key, path, said)
 
     def _ids(self, to: User | str | None) -> tuple[User | None, frozenset[str] | None]:
         if to is None:
@@ -127,18 +139,22 @@ def _is_for(delivery: Delivery, ids: frozenset[str]) -> bool:
     return delivery.profile in ids or (delivery.anonymous_id is not None and delivery.anonymous_id in ids)
 
 
-def _has(payload: Any, call: str, name: str, expected: Any) -> bool:
+def _said_in(call: Mapping[str, Any]) -> Iterable[str]:
+    """What a call may bring into a payload; the name of a page or screen is a property of its event (P4)."""
+    return {*(call.get("properties") or ()), *(call.get("traits") or ()), f"{call['type']}_name"}
+
+
+def _values(payload: Any, call: str, name: str) -> list[Any]:
+    """What a payload has under a name: in its content or, if it is not there, in each event of the context."""
     path = tuple(name.split("."))
     content = payload.get(_CONTENT[call], {}) if call in _CONTENT else payload
     found = find(content, path)
     if found is not ABSENT:
-        return _same(found, expected)
+        return [found]
     context = content.get("journey_context") if call in ("track", "identify") else None
     events = context.values() if isinstance(context, Mapping) else ()
-    return any(_same(find(properties, path), expected) for properties in events)
+    return [value for properties in events if (value := find(properties, path)) is not ABSENT]
 
 
 def _same(found: Any, expected: Any) -> bool:
-    if found is ABSENT:
-        return False
     return equal(found, expected) if isinstance(expected, _JSON) else bool(expected == found)

@@ -149,6 +149,14 @@ class Found(Generic[T]):
     def __bool__(self) -> bool:
         return bool(self._verdict(bool(self._items), "expected at least once"))
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, list, tuple)):  # it would be false, and `!=` true, whatever happened
+            wrong = f"{self._claim!r} equals no {type(other).__name__}"
+            raise TypeError(f"{wrong}: write .once, .times({other if type(other) is int else 'n'}) or list(…) == […]")
+        return NotImplemented
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return f"<{self._claim}: {_times(len(self))}>"
 
