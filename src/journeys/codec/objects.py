@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -55,6 +56,8 @@ class Object:
     cls: type[Any]
     shapes_of: Callable[[type[Any]], Shapes]  # asked late: conditions hold conditions
     extra: Mapping[str, str] = attrs.field(factory=dict)
+    #: the fields of which a text that stands here alone may have been meant as one; if not said, the only one needed
+    alone: Sequence[str] | None = attrs.field(default=None, kw_only=True)
 
     @cached_property
     def shapes(self) -> Shapes:
@@ -77,10 +80,18 @@ class Object:
 
     def load(self, value: object, path: str, report: Report) -> Any:
         if not isinstance(value, Mapping):
-            report.wrong_type(path, self.expected, value)
+            report.wrong_type(path, self.expected, value, hint=self._meant(value))
             return BROKEN
         members = {name: each for name, each in value.items() if name not in self.extra}
         return make(self.cls, self.load_members(members, path, report), path, report)
+
+    def _meant(self, value: object) -> str:
+        if not isinstance(value, str):
+            return ""
+        needed = tuple(self.needed)
+        fields = self.alone if self.alone is not None else needed if len(needed) == 1 else ()
+        written = (json.dumps({name: value}, ensure_ascii=False) for name in fields)
+        return f"write {' or '.join(written)}" if fields else ""
 
     def load_members(self, members: Mapping[Any, Any], path: str, report: Report) -> dict[str, Any]:
         """The values of the fields; their tag or format has been read already."""

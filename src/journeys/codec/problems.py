@@ -63,10 +63,10 @@ class Report:
         """Note one problem."""
         self.problems.append(Problem(code, path, message, hint, expected, got))
 
-    def wrong_type(self, path: str, expected: str, value: object) -> None:
+    def wrong_type(self, path: str, expected: str, value: object, *, hint: str = "") -> None:
         """The value is of another JSON type than what stands here."""
         got = shown(value)
-        self.add("wrong_type", path, f"expected {expected}, got {got}", expected=expected, got=got)
+        self.add("wrong_type", path, f"expected {expected}, got {got}", expected=expected, got=got, hint=hint)
 
     def wrong_value(
         self, path: str, expected: str, value: object, *, hint: str = "", code: str = "wrong_value"

@@ -14,6 +14,7 @@ from journeys import Delay, InvalidDefinition, RandomBranch, Space, dump_space, 
 from journeys.codec import dump_journey, load_journey
 from journeys.runtime.editing import operations as o
 from journeys.runtime.editing.apply import Edited, apply, apply_all, undo
+from journeys.runtime.editing.dependents import dependents
 from journeys.runtime.editing.documents import dump_operation, load_operation
 from journeys.runtime.editing.ways import ways_of
 from tests.reference.generate import random_space
@@ -332,3 +333,46 @@ def test_what_was_read_in_vain_before_may_be_so_again() -> None:
     edited = apply(found, o.AddBranch("h", attrs.evolve(new, where=(prop("x") == 1,))))
     assert undo(edited.unwrap(), edited).result == found
     assert [each.code for each in apply(edited.unwrap(), o.RemoveBranch("h", "b")).problems] == ["lost_context"]
+
+
+def wrong(operation: Any, subject: Any = None) -> list[tuple[str, str, str, str]]:
+    problems = apply(load_journey(CART) if subject is None else subject, operation).problems
+    return [(each.code, each.path, each.message, each.hint) for each in problems]
+
+
+def test_what_an_operation_left_out_is_told_in_its_own_words() -> None:
+    holding = load_space(space(CART))
+    alone = o.Insert("new", Delay("PT1H"))
+    place = ("it is not said where 'new' goes", "give before or after; with check=False a step may stand alone")
+    assert wrong(alone) == [("no_place", "operation", *place)]
+    assert [each.path for each in apply_all(holding, [o.Remove("thanks"), alone]).problems] == ["operations[1]"]
+    assert [each.code for each in apply(load_journey(CART), alone, check=False).problems] == ["unreachable_step"]
+    together = o.Together((alone, o.Connect(o.Way("end"), "new")))
+    assert apply(load_journey(CART), together).is_valid  # a place may be said afterwards
+    drawn = load_journey(journey({"split": random_split(("a", 50, None), ("b", 50, None))}))
+    for operation in (o.AddBranch("split", RandomBranch("c", 10)), o.RemoveBranch("split", "a")):
+        (told,) = wrong(operation, drawn)
+        assert told[:2] == ("bad_percentages", "$.steps.split.branches") and "give percentages" in told[3]
+
+
+def test_a_way_that_is_named_wrongly() -> None:
+    (told,) = wrong(o.Insert("new", Delay("PT1H"), after=o.Way("hold", exit="bought")))
+    message, hint = "'hold' has no exit 'bought'", 'it is a branch: write {"branch": "bought"}'
+    assert told == ("unknown_way", "operation.after.exit", message, hint)
+    (told,) = wrong(o.Remove("hold", keep=o.Way(branch="timeout")))
+    assert told[2:] == ("'hold' has no branch 'timeout'", 'it is an exit: write {"exit": "timeout"}')
+    (told,) = wrong(o.Insert("new", Delay("PT1H"), after=o.Way("hold")))
+    assert told[2] == "'hold' has several ways out"
+    (told,) = wrong({"type": "insert", "key": "new", "step": {"type": "delay", "duration": "PT1H"}, "after": "hold"})
+    assert told[1] == "operation.after" and told[3] == 'write {"step": "hold"}'
+    (told,) = wrong({"type": "remove", "step": "hold", "keep": "timeout"})
+    assert told[3] == 'write {"branch": "timeout"} or {"exit": "timeout"}'
+
+
+def test_what_is_no_edit_and_no_journey() -> None:
+    holding = load_space(space(CART))
+    edited = apply(load_journey(CART), o.Remove("thanks"))
+    with pytest.raises(TypeError, match=r"expected what apply gave, got .*: apply the inverse itself"):
+        undo(edited.unwrap(), edited.inverse)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected a journey, got .*: give one of its journeys"):
+        dependents(holding, "hold")  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from journeys._time import described
 from journeys.codec import dump_journey, dump_space
 from journeys.errors import InvalidDefinition, Problem, nearest
 from journeys.model.journey import Journey
@@ -15,6 +16,7 @@ from journeys.runtime.editing import checks
 from journeys.runtime.editing.changes import change
 from journeys.runtime.editing.documents import dump_operation, load_operation
 from journeys.runtime.editing.operations import Operation, RenameJourney, RenameStep, Restore, Together
+from journeys.runtime.editing.remedies import remedied
 from journeys.runtime.editing.renames import notes
 from journeys.runtime.editing.undo import restoring
 from journeys.runtime.editing.ways import Refused
@@ -95,7 +97,7 @@ def apply_all(subject: T, operations: Sequence[OperationLike], *, check: bool = 
             return Edited(problems=(_at(refused.problem, "operation", at),), failed=index)
         restores = _restores(operation)
         if check and (problems := checks.problems(now, after, restored=restores)):
-            return Edited(problems=problems, failed=index)
+            return Edited(problems=tuple(remedied(each, operation, at) for each in problems), failed=index)
         now, restored = after, restored and restores
     problems = () if check else checks.problems(subject, now, restored=restored)
     return Edited(result=now, problems=problems, inverse=_inverse(subject, now), notes=tuple(said))
@@ -103,6 +105,9 @@ def apply_all(subject: T, operations: Sequence[OperationLike], *, check: bool = 
 
 def undo(subject: T, edited: Edited[T], *, check: bool = True) -> Edited[T]:
     """What was before an edit; the inverse of the answer does it again."""
+    if not isinstance(edited, Edited):
+        hint = "apply the inverse itself: apply(subject, edited.inverse)"
+        raise TypeError(f"expected what apply gave, got {described(edited)}: {hint}")
     if edited.inverse is None:
         raise ValueError("there is nothing to undo: the edit has no result")
     return apply(subject, edited.inverse, check=check)

@@ -41,7 +41,7 @@ def _insert(journey: Journey, op: o.Insert) -> Journey:
     _check_new(journey, op.key, "operation.key")
     ways: tuple[o.Way, ...]
     if op.through is not None:
-        ways = (way_in(op.step, op.through, "operation.through"),)
+        ways = (way_in(op.key, op.step, op.through, "operation.through"),)
     else:
         ways = tuple(way for way, target in ways_of(op.step) if target is None)
     return _placed(journey, op.key, op.step, ways, op.before, op.after)
@@ -69,7 +69,7 @@ def _placed(
         return attrs.evolve(journey, start=key, steps=_with(journey.steps, key, step, before=journey.start))
     steps = dict(journey.steps)
     source = steps[after.step]
-    steps[after.step] = led(source, way_in(source, after, "operation.after"), key)
+    steps[after.step] = led(source, way_in(after.step, source, after, "operation.after"), key)
     return attrs.evolve(journey, steps=_with(steps, key, step, after=after.step))
 
 
@@ -100,7 +100,7 @@ def _taken_out(journey: Journey, key: str, following: str | None) -> Journey:
 
 def _remove(journey: Journey, op: o.Remove) -> Journey:
     step = step_of(journey, op.step, "operation.step")
-    _, following = onward(step, op.keep, "operation.keep")
+    _, following = onward(op.step, step, op.keep, "operation.keep")
     without = _taken_out(journey, op.step, None if following == op.step else following)
     return _pruned(journey, without) if op.with_followers else without
 
@@ -117,7 +117,7 @@ def _pruned(before: Journey, after: Journey) -> Journey:
 
 def _move(journey: Journey, op: o.Move) -> Journey:
     step = step_of(journey, op.step, "operation.step")
-    ways, following = onward(step, op.keep, "operation.keep")
+    ways, following = onward(op.step, step, op.keep, "operation.keep")
     if op.before is None and op.after is None:
         raise Refused("no_place", "operation", "it is not said where to", "give before or after")
     if op.step in (op.before, None if op.after is None else op.after.step):
@@ -144,7 +144,7 @@ def _led(journey: Journey, way: o.Way, to: str | None) -> Journey:
         assert to is not None
         return attrs.evolve(journey, start=to)
     step = step_of(journey, way.step, "operation.way.step")
-    return _set(journey, way.step, led(step, way_in(step, way, "operation.way"), to))
+    return _set(journey, way.step, led(step, way_in(way.step, step, way, "operation.way"), to))
 
 
 def _set(journey: Journey, key: str, step: s.Step) -> Journey:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from journeys._time import described
 from journeys.codec.problems import element, member
 from journeys.errors import nearest
 from journeys.model import steps as s
@@ -57,6 +58,8 @@ def dependents(
 
     ``waiting`` says how many people wait at each step, as figures or a store count them.
     """
+    if not isinstance(journey, Journey):
+        raise TypeError(f"expected a journey, got {described(journey)}: give one of its journeys if it is a space")
     try:
         if exit_rule is not None:
             return tuple(_of_rule(journey, exit_rule))

@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import attrs
+
 from journeys.codec.documents import parsed
-from journeys.codec.objects import Shapes
+from journeys.codec.objects import Object, Shapes
 from journeys.codec.problems import Report
 from journeys.codec.schema import schema_of
-from journeys.codec.shapes import BROKEN, Listed
-from journeys.codec.vocabulary import tagged_elsewhere
+from journeys.codec.shapes import BROKEN, Listed, Nullable
+from journeys.codec.vocabulary import object_of, tagged_elsewhere
 from journeys.errors import InvalidDefinition
-from journeys.runtime.editing.operations import OPERATIONS, Operation, Together
+from journeys.runtime.editing.operations import OPERATIONS, Operation, Together, Way
 
 
 def _special(cls: type[Any]) -> Shapes:
-    return {"operations": Listed(_SHAPE)} if cls is Together else {}
+    if cls is Together:
+        return {"operations": Listed(_SHAPE)}
+    return {name: shape for name, shape in _WAYS.items() if hasattr(cls, name)}
+
+
+def _way(*alone: str) -> Object:
+    return attrs.evolve(object_of(Way), alone=alone)
+
+
+#: by the name of the field: in some of them the step goes without saying
+_WAYS: Shapes = {
+    "way": _way("step"),
+    "after": Nullable(_way("step")),
+    "keep": Nullable(_way("branch", "exit")),
+    "through": Nullable(_way("branch", "exit")),
+}
 
 
 _SHAPE = tagged_elsewhere(OPERATIONS, _special)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -41,14 +42,14 @@ def ways_of(step: s.Step) -> Iterator[tuple[Way, str | None]]:
             yield Way(exit=name), getattr(step, name)
 
 
-def way_in(step: s.Step, way: Way, path: str) -> Way:
+def way_in(key: str, step: s.Step, way: Way, path: str) -> Way:
     """The same way with its exit or branch named in full; Refused if the step has no such way, or several."""
     ways = [each for each, _ in ways_of(step)]
     if way.exit is None and way.branch is None:
         if len(ways) == 1:
             return ways[0]
         names = ", ".join(str(each.branch if each.branch is not None else each.exit) for each in ways)
-        raise Refused("which_way", path, f"{type(step).__name__} has several ways out", f"say which: {names}")
+        raise Refused("which_way", path, f"{key!r} has several ways out", f"say which: {names}")
     if way.exit is not None and way.branch is not None:
         raise Refused("which_way", path, "a way is an exit or a branch, not both", "leave one of them out")
     wanted = Way(exit=way.exit, branch=way.branch)
@@ -57,7 +58,11 @@ def way_in(step: s.Step, way: Way, path: str) -> Way:
     what, name = ("branch", way.branch) if way.exit is None else ("exit", way.exit)
     there = [str(getattr(each, what)) for each in ways if getattr(each, what) is not None]
     hint = nearest(str(name), there) or (f"one of {', '.join(there)}" if there else f"it has no {what}")
-    raise Refused("unknown_way", f"{path}.{what}", f"{type(step).__name__} has no {what} {name!r}", hint, str(name))
+    other = Way(branch=way.exit, exit=way.branch)
+    if other in ways:
+        kind = "branch" if what == "exit" else "exit"
+        hint = f"it is {'a branch' if kind == 'branch' else 'an exit'}: write {json.dumps({kind: name})}"
+    raise Refused("unknown_way", f"{path}.{what}", f"{key!r} has no {what} {name!r}", hint, str(name))
 
 
 def target_of(journey: Journey, way: Way, path: str) -> str | None:
@@ -65,7 +70,7 @@ def target_of(journey: Journey, way: Way, path: str) -> str | None:
     if way.step is None:
         return journey.start
     step = step_of(journey, way.step, f"{path}.step")
-    return dict(ways_of(step))[way_in(step, way, path)]
+    return dict(ways_of(step))[way_in(way.step, step, way, path)]
 
 
 def led(step: S, way: Way, to: str | None) -> S:
@@ -91,10 +96,10 @@ def opened(step: S) -> S:
     return step
 
 
-def onward(step: s.Step, keep: Way | None, path: str) -> tuple[tuple[Way, ...], str | None]:
+def onward(key: str, step: s.Step, keep: Way | None, path: str) -> tuple[tuple[Way, ...], str | None]:
     """The ways through which the journey goes on from a step, and where they lead; Refused if that is not one place."""
     if keep is not None:
-        way = way_in(step, keep, path)
+        way = way_in(key, step, keep, path)
         return (way,), dict(ways_of(step))[way]
     ways = dict(ways_of(step))
     targets = set(ways.values())
