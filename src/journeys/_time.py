@@ -227,6 +227,16 @@ def _parse_duration(text: str) -> Duration:
     return Duration(sign * months, sign * micros, text)
 
 
+def meant_duration(text: str) -> str:
+    """``did you mean 'PT2H'?`` for ``2h``, ``P2H`` or ``p2h``; nothing where it cannot be guessed."""
+    sign = "-" if text.strip().startswith("-") else ""
+    body = text.strip(" +-").upper().removeprefix("P").removeprefix("T")
+    for guess in (f"{sign}PT{body}", f"{sign}P{body}"):
+        if guess != text and _DURATION.fullmatch(guess):
+            return f"did you mean {guess!r}?"
+    return ""
+
+
 def _scaled(number: str, unit: int) -> int:
     whole, _, fraction = number.replace(",", ".").partition(".")
     if len(whole) > 20:

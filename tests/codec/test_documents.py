@@ -37,6 +37,18 @@ DATA = Path(__file__).parent.parent / "data"
 DOCUMENTS = sorted(DATA.glob("*.json"))
 
 
+def test_a_count_that_is_a_number_is_shown_as_it_should_be() -> None:
+    condition = {"type": "event", "event": "A", "count": 0}
+    assert only(load_space, step(type="wait_for_condition", condition=condition)).hint == 'write {"exactly": 0}'
+    condition["count"] = True
+    assert only(load_space, step(type="wait_for_condition", condition=condition)).hint == ""
+
+
+def test_a_list_of_choices_is_told_once() -> None:
+    found = only(load_space, until(time="09:00", weekdays=["daily"]))
+    assert found.hint == "" and found.expected == "one of mon, tue, wed, thu, fri, sat, sun"
+
+
 def problems(load_it: Any, document: Any) -> list[Problem]:
     with pytest.raises(InvalidDefinition) as caught:
         load_it(document)
@@ -307,7 +319,11 @@ REFUSED = [
     (step(type="delay", until={"time": "24:00"}), "wrong_value", S + ".until.time", "09:00"),
     (until(time="09:00", weekdays=[]), "wrong_value", S + ".until.weekdays", "1"),
     (until(time="09:00", weekdays=["mon", "mon"]), "wrong_value", S + ".until.weekdays", "once"),
-    (until(time="09:00", weekdays=["Mon"]), "wrong_value", S + ".until.weekdays[0]", "mon"),
+    (until(time="09:00", weekdays=["Mon"]), "wrong_value", S + ".until.weekdays[0]", "did you mean 'mon'?"),
+    (until(time="09:00", weekdays=["Thursday"]), "wrong_value", S + ".until.weekdays[0]", "did you mean 'thu'?"),
+    (until(time="8:00"), "wrong_value", S + ".until.time", "did you mean '08:00'?"),
+    (space_with(on_previous="migrate"), "wrong_value", "$.journeys[0].on_previous", '{"migrate": {"OLD_STEP": "NEW'),
+    (space_with(goal="Sale"), "wrong_type", "$.journeys[0].goal", 'write {"event": "Sale"}'),
     (step(type="delay", until={"context": ["A"]}), "wrong_value", S + ".until.context", "list of 2"),
     (step(type="delay", until={"context": ["A", "b"], "time": "09:00"}), "wrong_value", S + ".until", "one of"),
     (step(type="wait_for_condition"), "missing_field", S + ".condition", "audience"),
@@ -323,6 +339,8 @@ REFUSED = [
     (send(mapping={"a": {"trait": "b", "or": 1}}), "unknown_field", S + ".activations[0].mapping.a.or", ""),
     (send(mapping={"a-b": {"profile": "x"}}), "wrong_value", S + '.activations[0].mapping["a-b"].profile', "user_id"),
     (where(op="equal", value=1), "wrong_value", W + ".op", "'equals'"),
+    (where(op=">=", value=1), "wrong_value", W + ".op", "did you mean 'greater_than_or_equal'?"),
+    (where(op="eq", value=1), "wrong_value", W + ".op", "did you mean 'equals'?"),
     (where(op="equals"), "missing_field", W + ".value", ""),
     (where(value=1), "missing_field", W + ".op", "equals"),
     (where(op="exists", value=1), "wrong_value", W + ".value", "no value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -161,3 +162,19 @@ def test_one_of_a_few_values() -> None:
         SendMessage(channel="mail", destination="d", template={})
     with pytest.raises(ValueError, match=r"call: expected one of 'track', 'identify', got None$"):
         Activation("d", call=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Delay("P3H"),
+        lambda: event("A").within("P3H"),
+        lambda: event("A").between("P9D", "P3H"),
+        lambda: prop("a").within_last("P3H"),
+    ],
+)
+def test_a_duration_says_what_was_meant(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"'P3H' is no ISO 8601 duration: .*; did you mean 'PT3H'"):
+        make()
+    with pytest.raises(ValueError, match=r"'P7D' or 'P1Y2M'$"):
+        Delay("soon")

@@ -118,6 +118,8 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("L1", journey(start="exit", steps={"exit": DELAY}), "reserved_key", J + ".steps.exit", "otherwise"),
     # the way through
     ("L1", journey(start="b"), "unknown_step", J + ".start", "one of a"),
+    ("L1", steps(a={**DELAY, "next": "End"}), "unknown_step", A + ".next", "write null where the path ends"),
+    ("L1", journey(start="end"), "unknown_step", J + ".start", "one of a"),
     ("L1", steps(a={**DELAY, "next": "bee"}, bee={**DELAY, "next": "bees"}), "unknown_step",
      J + ".steps.bee.next", "'bee'"),
     ("L1", step("hold_until", max_duration="PT1H", branches=many(1, event="E"), timeout="b"), "unknown_step",

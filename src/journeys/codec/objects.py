@@ -56,7 +56,7 @@ class Object:
     cls: type[Any]
     shapes_of: Callable[[type[Any]], Shapes]  # asked late: conditions hold conditions
     extra: Mapping[str, str] = attrs.field(factory=dict)
-    #: the fields of which a text that stands here alone may have been meant as one; if not said, the only one needed
+    #: the fields one of which a value that stands here alone may be meant for; if not said, the only one needed
     alone: Sequence[str] | None = attrs.field(default=None, kw_only=True)
 
     @cached_property
@@ -80,18 +80,18 @@ class Object:
 
     def load(self, value: object, path: str, report: Report) -> Any:
         if not isinstance(value, Mapping):
-            report.wrong_type(path, self.expected, value, hint=self._meant(value))
+            report.wrong_type(path, self.expected, value, hint=self._meant(value, path))
             return BROKEN
         members = {name: each for name, each in value.items() if name not in self.extra}
         return make(self.cls, self.load_members(members, path, report), path, report)
 
-    def _meant(self, value: object) -> str:
-        if not isinstance(value, str):
-            return ""
+    def _meant(self, value: object, path: str) -> str:
+        """The object that somebody meant who wrote one of its fields alone."""
         needed = tuple(self.needed)
-        fields = self.alone if self.alone is not None else needed if len(needed) == 1 else ()
-        written = (json.dumps({name: value}, ensure_ascii=False) for name in fields)
-        return f"write {' or '.join(written)}" if fields else ""
+        alone = self.alone if self.alone is not None else needed if len(needed) == 1 else ()
+        fits = [name for name in alone if self.shapes[name].load(value, path, Report()) is not BROKEN]
+        written = [json.dumps({name: value}, ensure_ascii=False) for name in fits if value is not None]
+        return f"write {' or '.join(written)}" if written else ""
 
     def load_members(self, members: Mapping[Any, Any], path: str, report: Report) -> dict[str, Any]:
         """The values of the fields; their tag or format has been read already."""

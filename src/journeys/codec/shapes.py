@@ -7,15 +7,15 @@ gives ``BROKEN`` where it has reported a problem and there is no value to go on 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, Protocol, TypeGuard
 
 import attrs
 
-from journeys._time import Duration
+from journeys._time import Duration, meant_duration
 from journeys.codec.problems import Report, element, member, shown
 from journeys.codec.strict_json import JSON, check_json, check_text
-from journeys.errors import nearest
 from journeys.model._fields import KEY
 
 Schema = dict[str, Any]
@@ -107,12 +107,14 @@ class Matching(Leaf):
     pattern: str
     expected: str
     code: str
+    #: what to write instead, where it can be guessed
+    meant: Callable[[str], str] = lambda _: ""
 
     def load(self, value: object, path: str, report: Report) -> Any:
         if not isinstance(value, str):
             report.wrong_type(path, self.expected, value)
         elif not re.search(self.pattern, value):
-            report.wrong_value(path, self.expected, value, code=self.code)
+            report.wrong_value(path, self.expected, value, code=self.code, hint=self.meant(value))
         else:
             return value
         return BROKEN
@@ -121,9 +123,14 @@ class Matching(Leaf):
         return {"type": "string", "pattern": self.pattern}
 
 
+def _meant_clock(text: str) -> str:
+    padded = f"0{text}" if text[1:2] == ":" else text
+    return f"did you mean {padded!r}?" if re.search(CLOCK_SHAPE.pattern, padded) else ""
+
+
 KEY_SHAPE = Matching(KEY_PATTERN, "a key: small letters, digits, _ and -, a letter first", "bad_key")
 CLOCK_SHAPE = Matching(
-    exact("(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"), "a local time like '09:00'", "wrong_value"
+    exact("(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"), "a local time like '09:00'", "wrong_value", _meant_clock
 )
 
 
@@ -133,6 +140,8 @@ class Choice(Leaf):
 
     options: tuple[str, ...]
     code: str = "wrong_value"
+    #: hints by what some write instead of an option
+    hints: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
 
     @property
     def expected(self) -> str:
@@ -142,10 +151,15 @@ class Choice(Leaf):
         if not isinstance(value, str):
             report.wrong_type(path, self.expected, value)
         elif value not in self.options:
-            report.wrong_value(path, self.expected, value, hint=nearest(value, self.options), code=self.code)
+            report.wrong_value(path, self.expected, value, hint=self._hint(value), code=self.code)
         else:
             return value
         return BROKEN
+
+    def _hint(self, value: str) -> str:
+        """The nearest option; none where all that could be said is the list, which is said already."""
+        near = get_close_matches(value.lower(), [*self.options, *self.hints], n=1)
+        return self.hints.get(near[0], f"did you mean {near[0]!r}?") if near else ""
 
     def schema(self) -> Schema:
         return {"enum": list(self.options)}
@@ -214,18 +228,6 @@ class Number(Leaf):
         return {"type": "number"}
 
 
-def _meant(text: str) -> str:
-    """What whoever wrote ``2h``, ``P2H`` or ``PT3D`` should have written."""
-    sign = "-" if text.strip().startswith("-") else ""
-    body = text.strip(" +-").upper().removeprefix("P").removeprefix("T")
-    for guess in (f"{sign}PT{body}", f"{sign}P{body}"):
-        try:
-            return f"did you mean {str(Duration.of(guess))!r}?"
-        except ValueError:
-            continue
-    return "write it like PT2H, P7D or P1Y2M"
-
-
 @attrs.frozen
 class DurationShape(Leaf):
     """An ISO 8601 duration (T2)."""
@@ -245,7 +247,7 @@ class DurationShape(Leaf):
                 "bad_duration",
                 path,
                 str(error),
-                hint=_meant(value),
+                hint=meant_duration(value) or "write it like PT2H, P7D or P1Y2M",
                 expected=self.expected,
                 got=shown(value),
             )

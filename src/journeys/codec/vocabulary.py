@@ -80,7 +80,7 @@ def _object_of(cls: type[Any]) -> Object:
             cls, _fields_of, extra, operand=_operand(), duration=DurationShape(), elements=Listed(Constant())
         )
     if cls is conditions.Count:
-        return OneField(cls, _fields_of)
+        return OneField(cls, _fields_of, alone=("exactly",))
     if cls is DestinationDefinition:
         return Flattened(cls, _fields_of, without_options=BARE)
     return Object(cls, _fields_of, extra)
@@ -112,17 +112,32 @@ def _source() -> Referring:
     return _refs(TraitRef, ContextRef, ProfileRef, Template)
 
 
+#: what comparisons are called elsewhere
+_SIGNS = {
+    "equals": ("=", "==", "eq", "is"),
+    "not_equals": ("!=", "<>", "ne", "neq"),
+    "greater_than": (">", "gt"),
+    "greater_than_or_equal": (">=", "gte", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_or_equal": ("<=", "lte", "le"),
+    "equals_any_of": ("in", "is_in"),
+}
+_ELSEWHERE = {sign: f"did you mean {op!r}?" for op, signs in _SIGNS.items() for sign in signs}
+_LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS = {day: f"did you mean {day[:3]!r}?" for day in _LONG_DAYS}
+_MIGRATES = {"migrate": 'write {"migrate": {"OLD_STEP": "NEW_STEP"}}, or {"migrate": {}} if no step changed its key'}
+
 _SPECIAL: Mapping[tuple[type[Any], str], Callable[[], Shape]] = {
-    **{(cls, "op"): lambda: Choice(OPERATORS) for cls in COMPARISONS},
+    **{(cls, "op"): lambda: Choice(OPERATORS, hints=_ELSEWHERE) for cls in COMPARISONS},
     **{(cls, "value"): _operand for cls in COMPARISONS},
     **{(conditions.Count, name): lambda: Whole(0) for name in conditions.COUNTS},
     (LocalTime, "time"): lambda: CLOCK_SHAPE,
-    (LocalTime, "weekdays"): lambda: Listed(Choice(steps.WEEKDAYS), distinct=True, least=1),
+    (LocalTime, "weekdays"): lambda: Listed(Choice(steps.WEEKDAYS, hints=_DAYS), distinct=True, least=1),
     (Activation, "context"): lambda: TextOr(Choice(("all",)), Listed(Text())),
     (Activation, "mapping"): lambda: Nullable(Mapped(_source())),
     (SendMessage, "template"): lambda: Mapped(Constant()),
     (Journey, "steps"): lambda: Mapped(tagged(STEPS), keyed=True),
-    (Journey, "on_previous"): lambda: TextOr(Choice(ON_PREVIOUS), object_of(Migrate)),
+    (Journey, "on_previous"): lambda: TextOr(Choice(ON_PREVIOUS, hints=_MIGRATES), object_of(Migrate)),
     (Journey, "version"): lambda: Whole(1),
     (Space, "destinations"): lambda: Mapped(object_of(DestinationDefinition), keyed=True),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from journeys._time import Duration, described
+from journeys._time import Duration, described, meant_duration
 from journeys.errors import nearest
 
 KEY = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
@@ -20,8 +20,13 @@ DurationLike = Duration | str | timedelta
 
 
 def duration(value: DurationLike) -> Duration:
-    """A duration from itself, from ISO 8601 text or from a timedelta."""
-    return Duration.of(value)
+    """A duration from itself, from ISO 8601 text or from a timedelta; ValueError says what may have been meant."""
+    try:
+        return Duration.of(value)
+    except ValueError as error:
+        if isinstance(value, str) and (hint := meant_duration(value)):
+            raise ValueError(f"{error}; {hint}") from None
+        raise
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
@@ -33,7 +38,7 @@ def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
 
 def duration_or_none(value: DurationLike | None) -> Duration | None:
     """The same, where there may be none."""
-    return None if value is None else Duration.of(value)
+    return None if value is None else duration(value)
 
 
 def frozen_map(value: Mapping[str, Any]) -> Mapping[str, Any]:

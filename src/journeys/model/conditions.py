@@ -14,7 +14,7 @@ import attrs
 
 from journeys._time import Duration
 from journeys.errors import nearest
-from journeys.model._fields import JSON, DurationLike, as_tuple, by_json, duration_or_none
+from journeys.model._fields import JSON, DurationLike, as_tuple, by_json, duration, duration_or_none
 
 #: operators whose value is a duration
 AGING = ("within_last", "within_next", "before_last", "after_next")
@@ -89,7 +89,7 @@ def _check_operand(operator: str, value: object) -> None:
 
 def _operand(value: Anything, self_: Anything) -> Anything:
     if self_.op in AGING and not isinstance(value, (TraitRef, ContextRef, FirstRef)):
-        return Duration.of(value)
+        return duration(value)
     if isinstance(value, (_Path, _TraitPath, _ContextPath)):
         return value.ref()
     return list(value) if isinstance(value, tuple) and not isinstance(value, str) else value
@@ -181,7 +181,7 @@ class Count:
 def _window(value: Iterable[DurationLike] | None) -> tuple[Duration, Duration] | None:
     if value is None:
         return None
-    longer, shorter = (Duration.of(each) for each in value)
+    longer, shorter = (duration(each) for each in value)
     return (longer, shorter)
 
 

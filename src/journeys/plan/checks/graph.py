@@ -11,6 +11,8 @@ from journeys.model.journey import Journey
 
 #: circles that are told at once, and steps of a circle that are named
 _ENOUGH, _NAMED = 20, 12
+#: what some write where null is meant
+ENDINGS = ("end", "stop", "exit", "done", "finish", "none", "null", "nil", "")
 
 
 def exits(step: s.Step) -> Iterator[tuple[str, str]]:
@@ -31,7 +33,7 @@ def check_paths(journey: Journey, path: str, report: Report) -> None:
     for key, step in journey.steps.items():
         edges[key] = []
         for where, target in exits(step):
-            check_step(target, keys, member(steps, key) + where, report)
+            check_step(target, keys, member(steps, key) + where, report, may_end=True)
             if target in journey.steps:
                 edges[key].append(target)
     check_step(journey.start, keys, member(path, "start"), report)
@@ -46,10 +48,12 @@ def check_paths(journey: Journey, path: str, report: Report) -> None:
         report.add("cycle", member(steps, cycle[-1]), f"a path leads in a circle: {told(cycle)}", hint=hint)
 
 
-def check_step(target: str, keys: Collection[str], path: str, report: Report) -> None:
+def check_step(target: str, keys: Collection[str], path: str, report: Report, *, may_end: bool = False) -> None:
     """The step exists (L1)."""
     if target not in keys:
         hint = nearest(target, list(keys)) or "name a step, or null where the path ends"
+        if may_end and target.lower() in ENDINGS and not hint.startswith("did you mean"):
+            hint = "write null where the path ends"
         report.add("unknown_step", path, f"there is no step {target!r}", hint=hint, got=target)
 
 
