@@ -108,7 +108,7 @@ def test_a_finding_shows_its_witness(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_what_cannot_be_done(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = written(tmp_path, CART)
     assert main([command, place, "--journey", "card"]) == 2
-    assert "no live journey 'card'; did you mean 'cart'?" in capsys.readouterr().err
+    assert ": no live journey 'card'; did you mean 'cart'?" in capsys.readouterr().err
     assert main([command, written(tmp_path, journey({"a": send("b")}))]) == 1
     assert "unknown_step" in capsys.readouterr().err
     assert main([command, str(tmp_path / "nothing.json")]) == 2

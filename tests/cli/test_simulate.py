@@ -138,7 +138,7 @@ def test_lines_that_are_no_valid_call(tmp_path: Path, capsys: pytest.CaptureFixt
     code, trace, told = simulate(capsys, *files)
     assert code == 3
     assert [record["kind"] for record in trace].count("sent") == len(BAD)
-    numbers = sorted(int(line.removeprefix(files[1] + ":").split(":")[0]) for line in told.splitlines())
+    numbers = [int(line.removeprefix(files[1] + ":").split(":")[0]) for line in told.splitlines()]
     assert numbers == [3 * n + 1 for n in range(len(BAD))]
 
 

@@ -168,3 +168,8 @@ def test_a_text_is_no_list_of_its_letters(make: Any) -> None:
     with pytest.raises(TypeError, match=r"expected a list, got one str: put it in brackets, \['pro'\]"):
         make("pro")
     assert make(name for name in ("pro", "team")).value == ["pro", "team"]
+
+
+def test_a_condition_in_the_making_has_no_truth_value() -> None:
+    with pytest.raises(TypeError, match=r"^an EventBuilder has no truth value"):
+        bool(event("A").at_least(1))

@@ -24,6 +24,9 @@ def test_modules() -> None:
     assert space_from("tests.testing.spaces:cart") == Space(journeys=[cart])
     with pytest.raises(AttributeError, match="space"):
         space_from("tests.testing.spaces")
+    for nowhere in (".", "", "shop.yaml/", ":space"):
+        with pytest.raises(ValueError, match=r"is no place of a space: expected a \.json or \.py file, or module:name"):
+            space_from(nowhere)
     with pytest.raises(TypeError, match=r"tests\.testing\.spaces:annotations is no space, but a _Feature"):
         space_from("tests.testing.spaces:annotations")
 

@@ -51,7 +51,7 @@ def run_paths(options: argparse.Namespace) -> int:
     try:
         found = paths(space, options.journey, bound=Bound(most=options.most))
     except KeyError as error:
-        raise Failure(f"{error.args[0]} in {options.space}") from None
+        raise Failure(f"{options.space}: {error.args[0]}") from None
     except ValueError as error:
         raise Failure(f"{options.space}: {error}") from None
     if options.as_tests:
@@ -102,7 +102,7 @@ def run_check(options: argparse.Namespace) -> int:
     try:
         found = check(space, options.journey)
     except KeyError as error:
-        raise Failure(f"{error.args[0]} in {options.space}") from None
+        raise Failure(f"{options.space}: {error.args[0]}") from None
     except ValueError as error:
         raise Failure(f"{options.space}: {error}") from None
     if options.json:

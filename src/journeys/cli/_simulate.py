@@ -125,6 +125,12 @@ def _feed(simulation: Simulation, options: argparse.Namespace, lines: _Lines, *,
     progress, skipped = Progress("lines"), 0
     store = None if simulation.core.exclusive else lines
     batch: list[tuple[int, Any]] = []
+    wrong: list[tuple[int, str]] = []  # not told yet: lines before them may turn out to be wrong too
+
+    def tell() -> None:
+        for at, problem in sorted(wrong):
+            _report(lines.path, at, problem, quiet)
+        wrong.clear()
 
     def flush(number: int) -> int:
         calls = [call for _, call in batch]
@@ -133,25 +139,28 @@ def _feed(simulation: Simulation, options: argparse.Namespace, lines: _Lines, *,
         for (at, _), answer in zip(batch, answers, strict=True):
             if answer.status == "rejected":
                 bad += 1
-                _report(lines.path, at, answer.message or answer.reason, quiet)
+                wrong.append((at, answer.message or answer.reason))
         batch.clear()
+        tell()
         return bad
 
     number = 0
     for number, call, problem in lines:
         if problem:
             skipped += 1
-            _report(lines.path, number, problem, quiet)
+            wrong.append((number, problem))
         elif call is not None:
             if number <= lines.done:
                 answer = simulation.look(call)
                 if answer is not None:
                     skipped += 1
-                    _report(lines.path, number, answer.message, quiet)
+                    wrong.append((number, answer.message))
             elif lines.share is None or lines.share.has(call):
                 batch.append((number, call))
-        if len(batch) >= (1 if options.strict else GROUP):
+        if batch and len(batch) + len(wrong) >= (1 if options.strict else GROUP):
             skipped += flush(number)
+        elif not batch:
+            tell()
         if skipped and options.strict:
             return None
         progress.show(number)

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import attrs
 
-from journeys._time import Duration
+from journeys._time import Duration, described
 from journeys.errors import nearest
 from journeys.model._fields import JSON, DurationLike, as_tuple, by_json, duration, duration_or_none
 
@@ -50,7 +50,7 @@ class _NoTruth:
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} has no truth value by itself: write conditions with & | ~ (not `and`, `or`, "
+            f"{described(self)} has no truth value by itself: write conditions with & | ~ (not `and`, `or`, "
             "`not`), and a range as two comparisons instead of a chained one"
         )
 

@@ -22,7 +22,7 @@ def space_from(place: Path | str) -> Space:
     if text.endswith((".json", ".py")):
         return _of_file(Path(place).resolve())
     module, _, name = text.partition(":")
-    if not module:
+    if not all(map(str.isidentifier, module.split("."))):
         raise ValueError(f"{text!r} is no place of a space: expected a .json or .py file, or module:name")
     found, name = importlib.import_module(module), name or "space"
     if not hasattr(found, name):

@@ -193,8 +193,8 @@ def test_the_radius_in_words_and_as_data() -> None:
     document = json.loads(json.dumps(radius.as_dict()))
     assert document["outcomes"]["migrate"]["by_step"][0] == {"from": "hold", "to": "wait", "count": 7}
     assert document["plan"]["steps"]["hold"]["to"] == "wait"
-    with pytest.raises(KeyError):
-        radius.under("elsewhere")
+    with pytest.raises(KeyError, match="no outcome of 'migrat' was asked for; did you mean 'migrate'"):
+        radius.under("migrat")
     with pytest.raises(ValueError, match="no policy 'move'"):
         blast_radius(evaluator, journey_of(NEW), policies=["move"])
     assert [each.version for each in evaluator.journeys] == [1]  # nothing has changed

@@ -73,16 +73,16 @@ def test_near_misses_of_a_hold() -> None:
     assert [str(each) for each in misses] == [
         'near miss for bought: Order at 2026-01-01T01:31:00Z: id is "d", and this way through the journey is of "c"',
         'near miss for gift: Order at 2026-01-01T01:31:00Z: id is "d", and this way through the journey is of "c"; '
-        "not so: gift is true, it is false; not so: total is greater than the trait least, it is 60",
+        "gift is true: no, it is false; total is greater than the trait least: no, it is 60",
         'near miss for bought: Order at 2026-01-01T01:33:00Z: it has no id, and this way through the journey is of "c"',
         'near miss for gift: Order at 2026-01-01T01:33:00Z: it has no id, and this way through the journey is of "c"; '
-        "not so: gift is true, it is not there; not so: total is greater than the trait least, it is 60",
+        "gift is true: no, it is not there; total is greater than the trait least: no, it is 60",
         "near miss for more: Cart at 2026-01-01T01:34:00Z: it has begun again 1 times already",
     ]
     assert all(str(each) in said.text for each in misses)
     json.dumps(said.as_dict())
     first = evaluator.explain("u1", journey="cart", calls=CALLS[:4]).instances[0].waits[0].misses[0]
-    assert (first.branch, first.reasons) == ("bought", ("not so: total is at least 50, it is 49.5",))
+    assert (first.branch, first.reasons) == ("bought", ("total is at least 50: no, it is 49.5",))
     assert evaluator.explain("u1", journey="cart").instances[0].waits[0].misses == ()
 
 
@@ -92,7 +92,7 @@ def test_near_misses_of_an_entry() -> None:
     evaluator = evaluator_of(calls)
     said = evaluator.explain("u1", journey="cart", calls=[*calls, {"type": "track"}, {}]).entry
     assert [each.reasons for each in said.misses] == [
-        ("not so: value is greater than 10, it is 9",),
+        ("value is greater than 10: no, it is 9",),
         ("it has no id",),
         ('id is ["c"], and an identifier is text of at most 150 characters, a number, true or false',),
         (f'id is "{"c" * 56}..., and an identifier is text of at most 150 characters, a number, true or false',),
@@ -119,7 +119,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
     arguments = ["explain", str(file), "--store", store, "u1", "cart", "--calls", str(events), "--at", at("PT101M")]
     assert main(arguments) == 0
-    assert "near miss for bought: Order at 2026-01-01T01:30:00Z: not so: total" in capsys.readouterr().out
+    assert "near miss for bought: Order at 2026-01-01T01:30:00Z: total" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seed", range(0, 60, 2))

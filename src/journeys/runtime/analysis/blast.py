@@ -14,7 +14,7 @@ from journeys.engine._advance import Engine
 from journeys.engine._effects import Effects, Record
 from journeys.engine._encode import decode_state, encode_state
 from journeys.engine._state import ENDED, LIVE, Instance, ProfileState
-from journeys.errors import Problem
+from journeys.errors import Problem, nearest
 from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
 from journeys.plan.plan import Plan
@@ -105,7 +105,8 @@ class BlastRadius:
         for each in self.outcomes:
             if each.policy == policy:
                 return each
-        raise KeyError(policy)
+        hint = nearest(policy, [each.policy for each in self.outcomes])
+        raise KeyError(f"no outcome of {policy!r} was asked for; {hint}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

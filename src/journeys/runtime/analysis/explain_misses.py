@@ -206,7 +206,7 @@ class Misses:
             matches = self._compiler.matcher((each,))
             if matches is not None and not matches(seen.properties, self._profile, context, seen.at):
                 value = find(seen.properties, segments(each.property))
-                yield f"not so: {describe_filter(each)}, {_found(value)}"
+                yield f"{describe_filter(each)}: no, {_found(value)}"
 
 
 def _leading_here(wait: Wait, instance: Instance) -> frozenset[str]:
