@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from journeys._time import format_instant, parse_instant
 from journeys.cli._io import (
     Failure,
     Progress,
@@ -32,6 +33,9 @@ from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.analysis.forecast import forecast
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
+
+#: microseconds by which a store may lag without a word
+DAY = 86_400_000_000
 
 
 def add_commands(commands: Any) -> None:
@@ -89,12 +93,25 @@ def run_explain(options: argparse.Namespace) -> int:
                 who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
                 calls = () if options.calls is None else _calls(options.calls)
                 said = explain_profile(evaluator, journey=options.journey, at=at, calls=calls, **who)
+                mark = store.watermark()
     except KeyError as error:
         raise Failure(str(error.args[0])) from None
     except (ValueError, JourneysError, ImportError, OSError) as error:
         raise Failure(str(error)) from None
+    _tell_instant(at, parse_instant(said.at), mark)
     print(json.dumps(said.as_dict(), indent=2, ensure_ascii=False, default=str) if options.json else said.text)
     return 0
+
+
+def _tell_instant(asked: int | None, answered: int, mark: int) -> None:
+    """Says so if the answer is of another instant than was asked for, or long after what the store knows."""
+    if asked is not None and asked < answered:
+        told = f"--at: she is known up to {format_instant(answered)} already, so that this is as of then"
+    elif asked is None and 0 <= mark < answered - DAY:
+        told = f"the store has come to {format_instant(mark)}, and this is as of now: --at takes another instant"
+    else:
+        return
+    print(told, file=sys.stderr)
 
 
 def _warn(space: Space, evaluator: Evaluator, options: argparse.Namespace) -> None:
