@@ -31,6 +31,7 @@ from journeys.runtime.analysis.explain import explain_profile
 from journeys.runtime.analysis.explain_why import why
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.analysis.forecast import forecast
+from journeys.runtime.analysis.forecast_notes import notes
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
 
@@ -174,7 +175,9 @@ def run_forecast(options: argparse.Namespace) -> int:
     try:
         population = Population.from_json(parse_json(read_bytes(options.population)))
     except (ValueError, JourneysError) as error:
-        raise Failure(f"{options.population}: {error}") from None
+        raise Failure("\n".join(f"{options.population}: {line}" for line in str(error).splitlines())) from None
+    for note in notes(space, population):
+        print(f"{options.population}: {note}", file=sys.stderr)
     progress = Progress("people")
     figures = forecast(space, population, seed=options.seed, people=options.people, progress=progress.show)
     progress.end()
