@@ -18,6 +18,7 @@ from journeys.cli._destinations import add_options, built
 from journeys.cli._io import (
     Failure,
     counted,
+    journey_argument,
     listed,
     opened_store,
     read_bytes,
@@ -55,7 +56,7 @@ def add_commands(commands: Any) -> None:
     deliver.add_argument("--resend", action="store_true", help="first make dead letters deliverable again")
     publish = _command(commands, "publish", "publish a journey of a space as its next version", run_publish)
     space_argument(publish)
-    publish.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
+    journey_argument(publish)
     publish.add_argument(
         "--plan", metavar="FILE", help="people move by this migration plan, as `journeys diff` writes it"
     )
@@ -66,7 +67,7 @@ def add_commands(commands: Any) -> None:
         ("archive", "end a journey for good, and everyone in it"),
     ):
         change = _command(commands, name, text, run_change)
-        change.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
+        journey_argument(change)
         _at(change)
     timeline = _command(commands, "timeline", "what happened to one person", run_timeline)
     timeline.add_argument("profile", metavar="PROFILE", help="the id under which the person is shown")

@@ -222,6 +222,12 @@ def test_commands(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     delivery = json.loads(sent)["delivery"]
     assert command("explain", "space.json", "--store", "sqlite:///store.db", "u1", "quiet", "--delivery", delivery) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("sent to email")
+    for asked, wrong in (
+        (("u2", "quiet"), "went to 'u1', and not to 'u2'"),
+        (("u1", "cart"), "is from the journey 'quiet', and not from 'cart'"),
+    ):
+        with pytest.raises(Failure, match=f"--delivery: {delivery} {wrong}"):
+            command("explain", "space.json", "--store", "sqlite:///store.db", *asked, "--delivery", delivery)
 
 
 @pytest.mark.parametrize(
