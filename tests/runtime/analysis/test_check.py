@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from journeys import _time
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition
 from journeys.plan.validate import validate
@@ -197,6 +198,40 @@ def test_an_ad_in_a_journey_that_people_leave() -> None:
     entry = did("Start")
     assert found(space(journey({"ad": ad()}, entry=entry, exit_after="P9D"))) == []
     assert found(space(journey({"ad": ad()}))) == ["endless_ad $.journeys[0].steps.ad"]
+
+
+def test_zones_that_there_are_not() -> None:
+    """S2: they are UTC, and valid, for a trait may hold anything."""
+
+    def hints(**until: Any) -> list[str]:
+        step = {"type": "delay", "until": {"time": "09:00", **until}, "next": None}
+        told = check(load_space(space(journey({"wait": step}))))
+        return [f"{each.path.partition('until.')[2]} {each.hint}" for each in told]
+
+    assert hints(timezone="Europe/Berlin") == hints(timezone={"trait": "tz"}) == hints() == []
+    assert hints(timezone="Europe/Belin") == ["timezone did you mean 'Europe/Berlin'?"]
+    assert hints(timezone={"trait": "tz", "default": "CET+1"}) == ["timezone.default did you mean 'CET'?"]
+    assert hints(timezone="Mars") == ["timezone give an IANA name, like Europe/Berlin"]
+
+
+def test_every_name_of_a_zone_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the system has none, and the copy that comes with dateutil is read."""
+    assert "Europe/Berlin" in _time.zone_names()
+    monkeypatch.setattr(_time, "_system_zones", frozenset)
+    bundled = _time.zone_names()
+    assert len(bundled) > 300 and {"UTC", "Europe/Berlin", "Asia/Tokyo"} <= {*bundled}
+    assert all(map(_time._bundled_zone, bundled[::97]))
+
+
+def test_reentry_after_an_event() -> None:
+    """It acts where there are exit settings and several may be live at once: between versions (V3)."""
+
+    def codes(entry: Any, **fields: Any) -> list[str]:
+        return found(space(journey({"mail": send()}, entry=entry, reentry_after="P9D", **fields)))
+
+    told = ["reentry_on_event $.journeys[0].reentry_after"]
+    assert codes(on("Start")) == codes(on("Start"), exit_after="P9D") == codes(on("Start", identifier="id")) == told
+    assert codes(on("Start", identifier="id"), exit_after="P9D") == []
 
 
 def test_one_journey_and_no_journey() -> None:
