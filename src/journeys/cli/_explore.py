@@ -70,11 +70,13 @@ def _place(path: str) -> str:
 
 
 def _told(found: Paths) -> Iterator[str]:
-    ends = f"over after {describe_duration(found.longest)} at the latest"
+    ends = f"all waits are over {describe_duration(found.longest)} after the entry at the latest"
     yield f"{found.journey} (version {found.version}): {counted(len(found.paths), 'path')}, {ends}"
+    if found.stays is not None:
+        yield f"who has completed stays in it until {describe_duration(found.stays)} after the entry"
     if found.paths:
         yield ""
-        rows = [["#", "path", "end", "calls", "takes"]]
+        rows = [["#", "path", "end", "calls", "from first call"]]
         for path in found.paths:
             moves = " → ".join(map(str, path.moves))
             rows.append([str(path.number), moves, path.end, str(len(path.deeds)), _length(path)])

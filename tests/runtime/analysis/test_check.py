@@ -104,6 +104,23 @@ def test_filters_of_a_hold_and_its_identifier() -> None:
     ]
 
 
+def test_a_comparison_with_another_type_is_told_why() -> None:
+    """C10: it is true of nothing."""
+    text, number = where(("value", "greater_than", "80")), where(("sku", "starts_with", 7))
+    steps = {
+        "hold": hold("P1D", branch("b", "Order", "if", where=text), timeout="if"),
+        "if": if_else(trait("level", "less_than", [1]), "mail", None),
+        "mail": send(),
+    }
+    document = space(journey(steps), journey({"m": send()}, key="k", entry=on("Start", where=number)))
+    assert [each.message for each in check(load_space(document))] == [
+        'nobody takes b: no Order can pass its filters on value (greater_than compares numbers, and "80" is text)',
+        "the condition is never true here: no value is so: level is less than [1]"
+        " (less_than compares numbers, and [1] is a list)",
+        "no Start can pass the filters on sku (starts_with compares texts, and 7 is a number)",
+    ]
+
+
 def test_true_is_not_1() -> None:
     """C5: what only true passes is not taken by a filter on 1, nor does being 1 exclude being true."""
     one, true = trait("x", "equals", 1), trait("x", "equals", True)
