@@ -12,9 +12,13 @@ import zoneinfo
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import attrs
 from dateutil.relativedelta import relativedelta
+
+if TYPE_CHECKING:
+    import tarfile
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -280,12 +284,24 @@ def zone(name: str) -> zoneinfo.ZoneInfo | None:
     return _bundled_zone(name)
 
 
-def _bundled_zone(name: str) -> zoneinfo.ZoneInfo | None:
+def zone_names() -> list[str]:
+    """Every name for which there is a ``zone``."""
+    if _system_zones():
+        return sorted(_system_zones())
+    with _bundle() as tar:
+        return sorted(each.name for each in tar if not each.isdir() and "." not in each.name)
+
+
+def _bundle() -> tarfile.TarFile:
     import tarfile
     from importlib.resources import files
 
     archive = files("dateutil.zoneinfo").joinpath("dateutil-zoneinfo.tar.gz").read_bytes()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    return tarfile.open(fileobj=io.BytesIO(archive))
+
+
+def _bundled_zone(name: str) -> zoneinfo.ZoneInfo | None:
+    with _bundle() as tar:
         try:
             member = tar.extractfile(name)
         except KeyError:

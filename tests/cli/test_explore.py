@@ -30,13 +30,13 @@ def written(folder: Path, *journeys: Any) -> str:
 def test_the_table_of_paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["paths", written(tmp_path, CART)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "cart (version 1): 3 paths, over after 2 hours at the latest",
+        "cart (version 1): 3 paths, all waits are over 2 hours after the entry at the latest",
         "",
-        "#  path                                end        calls        takes",
-        "-  ----------------------------------  ---------  -----  -----------",
-        "1  hold: bought                        completed      2  0d 00:10:00",
-        "2  hold: timeout → split: false        completed      1  0d 02:00:00",
-        "3  hold: timeout → split: true → mail  completed      2  0d 02:00:00",
+        "#  path                                end        calls  from first call",
+        "-  ----------------------------------  ---------  -----  ---------------",
+        "1  hold: bought                        completed      2      0d 00:10:00",
+        "2  hold: timeout → split: false        completed      1      0d 02:00:00",
+        "3  hold: timeout → split: true → mail  completed      2      0d 02:00:00",
         "",
         "every branch is reached",
     ]

@@ -219,7 +219,16 @@ def test_explaining_publishes_nothing(shop: Shop) -> None:
     assert code == 0 and "u1 is in cart" in told and "waits at hold" in told
     assert warned.endswith("space.json: its 'cart' is not published; this is about what the store runs")
     assert (shop.trace(), shop.run("status")) == (before, status)
-    assert shop.run("explain", shop.file(CART), "u1", "cart")[2] == ""
+    assert shop.run("explain", shop.file(CART), "u1", "cart", "--at", at("PT2H"))[2] == ""
+
+
+def test_explaining_names_the_instant_if_it_is_not_the_one_asked_for(shop: Shop) -> None:
+    asked = ("explain", shop.file(CART), "u1", "cart")
+    told = f"--at: she is known up to {at('PT2M')} already, so that this is as of then"
+    assert shop.run(*asked, "--at", at("PT1M"))[2] == told
+    assert shop.run(*asked, "--at", at("PT2H"))[2] == ""
+    told = f"the store has come to {at('PT1H')}, and this is as of now: --at takes another instant"
+    assert shop.run(*asked)[2] == told
 
 
 def test_a_file_that_was_published_need_not_count_its_versions(shop: Shop) -> None:
@@ -247,6 +256,39 @@ def test_a_plan_is_held_against_the_version_that_it_replaces(shop: Shop) -> None
     shop.file({**CART, **WAITS, "max_age": "P9D"})
     code, _, told = shop.run(*published, at("PT3H"))
     assert code == 2 and "the plan moves people from version 1, and version 2 is current [wrong_version]" in told
+
+
+def test_a_plan_that_cannot_apply_is_refused(shop: Shop) -> None:
+    """It is read and checked also where nothing is published, and nobody is told that people have moved."""
+    plan = shop.folder / "plan.json"
+
+    def publish(**fields: Any) -> tuple[int, str, str]:
+        document = {"journey": "cart", "from_version": 1, "to_version": 2, "steps": {"hold": {"to": "wait"}}}
+        plan.write_text(json.dumps(document | fields))
+        file = shop.file({**CART, **WAITS})
+        code, out, told = shop.run("publish", file, "cart", "--plan", str(plan), "--at", at("PT3H"))
+        return code, out, told.replace(str(plan), "PLAN")
+
+    shop.run("publish", shop.file({**CART, **WAITS}), "cart", "--at", at("PT2H"))  # drained
+    code, out, told = publish()
+    assert (code, out) == (2, "") and "version 2 is live and says the same: nothing is published" in told
+    assert "this is a plan for 'card', not for 'cart' [wrong_journey]" in publish(journey="card")[2]
+    assert "the new version has no step 'wiat' [unknown_step]" in publish(steps={"hold": {"to": "wiat"}})[2]
+    lost = shop.run("publish", shop.file({**CART, **WAITS}), "cart", "--plan", "lost.json")
+    assert lost == (2, "", "lost.json: No such file or directory")
+    shop.url = f"sqlite:///{shop.folder}/new.db"
+    assert publish() == (2, "", f"--store: there is no file '{shop.folder}/new.db'")
+    open_store(shop.url).close()
+    code, out, told = publish()
+    assert (code, out) == (2, "") and "the store has no version of 'cart', so that there is nobody to move" in told
+
+
+@pytest.mark.parametrize("command", ["publish SPACE cart", "pause cart"])
+def test_an_instant_that_is_over_is_told(shop: Shop, command: str) -> None:
+    """Nothing is done in the past of a store."""
+    file = shop.file({**CART, **WAITS})
+    code, _, told = shop.run(*command.replace("SPACE", file).split(), "--at", at("PT1M"))
+    assert (code, told) == (0, f"--at: the store has come to {at('PT1H')} already, so that this is as of then")
 
 
 def test_figures_of_a_journey_need_a_trace(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,16 +23,23 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (_simulate, _definitions, _test, _explore, _operate, _analyse, _change, _serve):
         module.add_commands(commands)
-    root.set_defaults(known=tuple(commands.choices))
+    root.set_defaults(commands=commands.choices)
     return root
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     root = parser()
-    name, known = arguments[0] if arguments else "-", [str(each) for each in root.get_default("known")]
-    if not name.startswith("-") and name not in known:
-        root.error(f"there is no command {name!r}; {nearest(name, known) or 'see journeys --help'}")
-    return root.parse_args(arguments)
+    commands: dict[str, argparse.ArgumentParser] = root.get_default("commands")
+    name = arguments[0] if arguments else "-"
+    if name.startswith("-"):
+        return root.parse_args(arguments)
+    if name not in commands:
+        root.error(f"there is no command {name!r}; {nearest(name, [*commands]) or 'see journeys --help'}")
+    command = commands[name]  # not through the root, whose usage is no help, and so that options may stand anywhere
+    options = command.parse_intermixed_args(arguments[1:], argparse.Namespace(command=name))
+    if command.get_default("needs_journey") and options.journey is None:
+        command.error("the following arguments are required: JOURNEY")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

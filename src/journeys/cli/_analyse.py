@@ -10,11 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from journeys._time import format_instant, parse_instant
 from journeys.cli._io import (
     Failure,
     Progress,
     call_lines,
     instant,
+    journey_argument,
     opened_store,
     read_bytes,
     read_space,
@@ -30,8 +32,12 @@ from journeys.runtime.analysis.explain import explain_profile
 from journeys.runtime.analysis.explain_why import why
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.analysis.forecast import forecast
+from journeys.runtime.analysis.forecast_notes import notes
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
+
+#: microseconds by which a store may lag without a word
+DAY = 86_400_000_000
 
 
 def add_commands(commands: Any) -> None:
@@ -39,7 +45,7 @@ def add_commands(commands: Any) -> None:
     explain = _command(commands, "explain", "why a person is in a journey or not, and what she waits for", run_explain)
     store_option(explain)
     explain.add_argument("profile", metavar="PROFILE", help="a user id; with --anonymous an anonymous id")
-    explain.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
+    journey_argument(explain)
     explain.add_argument("--anonymous", action="store_true", help="PROFILE is an anonymous id")
     explain.add_argument("--at", metavar="INSTANT", help="as of this instant, if no input comes until then; else now")
     explain.add_argument("--calls", metavar="EVENTS.ndjson", help="calls among which near misses are looked for")
@@ -48,7 +54,7 @@ def add_commands(commands: Any) -> None:
 
     figures = _command(commands, "figures", "who entered, waits, completed or left, step by step", run_figures)
     figures.add_argument("trace", metavar="TRACE", nargs="?", help="a trace as NDJSON, - for standard input")
-    figures.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
+    journey_argument(figures, "the key of a journey; without it, all of them", required=False)
     store_option(figures, required=False, text="what this store keeps of them, instead of TRACE")
     figures.add_argument("--from", metavar="INSTANT", dest="start", help="count what happened from here on")
     figures.add_argument(
@@ -83,18 +89,31 @@ def run_explain(options: argparse.Namespace) -> int:
             nowhere = dict.fromkeys(running.destinations, _Nowhere())
             with Evaluator(running, store=store, destinations=nowhere) as evaluator:
                 _warn(space, evaluator, options)
-                if options.delivery is not None:
-                    print(_why(evaluator, options))
-                    return 0
                 who = {"anonymous_id" if options.anonymous else "user_id": options.profile}
+                if options.delivery is not None:
+                    print(_why(evaluator, options, who))
+                    return 0
                 calls = () if options.calls is None else _calls(options.calls)
                 said = explain_profile(evaluator, journey=options.journey, at=at, calls=calls, **who)
+                mark = store.watermark()
     except KeyError as error:
         raise Failure(str(error.args[0])) from None
     except (ValueError, JourneysError, ImportError, OSError) as error:
         raise Failure(str(error)) from None
+    _tell_instant(at, parse_instant(said.at), mark)
     print(json.dumps(said.as_dict(), indent=2, ensure_ascii=False, default=str) if options.json else said.text)
     return 0
+
+
+def _tell_instant(asked: int | None, answered: int, mark: int) -> None:
+    """Says so if the answer is of another instant than was asked for, or long after what the store knows."""
+    if asked is not None and asked < answered:
+        told = f"--at: she is known up to {format_instant(answered)} already, so that this is as of then"
+    elif asked is None and 0 <= mark < answered - DAY:
+        told = f"the store has come to {format_instant(mark)}, and this is as of now: --at takes another instant"
+    else:
+        return
+    print(told, file=sys.stderr)
 
 
 def _warn(space: Space, evaluator: Evaluator, options: argparse.Namespace) -> None:
@@ -108,9 +127,24 @@ def _warn(space: Space, evaluator: Evaluator, options: argparse.Namespace) -> No
         )
 
 
-def _why(evaluator: Evaluator, options: argparse.Namespace) -> str:
+def _why(evaluator: Evaluator, options: argparse.Namespace, who: dict[str, str]) -> str:
     """Why a delivery was sent; the versions of the journey keep the tokens of one instance apart."""
-    return why(evaluator.trace(journey=options.journey), options.delivery, evaluator.journeys).text
+    try:
+        found = why(evaluator.trace(journey=options.journey), options.delivery, evaluator.journeys)
+    except KeyError:
+        if (other := _sent(evaluator, options.delivery)) is None:
+            raise
+        journey = other.get("journey")
+        where = "no journey" if journey is None else f"the journey {journey!r}"
+        raise Failure(f"--delivery: {options.delivery} is from {where}, and not from {options.journey!r}") from None
+    person = evaluator.profile(**who)
+    if found.profile not in (options.profile, *((person.id, *person.linked_ids) if person is not None else ())):
+        raise Failure(f"--delivery: {options.delivery} went to {found.profile!r}, and not to {options.profile!r}")
+    return found.text
+
+
+def _sent(evaluator: Evaluator, delivery: str) -> dict[str, Any] | None:
+    return next((each for each in evaluator.trace() if each["kind"] == "sent" and each["delivery"] == delivery), None)
 
 
 def _calls(path: str) -> Iterator[Any]:
@@ -157,7 +191,9 @@ def run_forecast(options: argparse.Namespace) -> int:
     try:
         population = Population.from_json(parse_json(read_bytes(options.population)))
     except (ValueError, JourneysError) as error:
-        raise Failure(f"{options.population}: {error}") from None
+        raise Failure("\n".join(f"{options.population}: {line}" for line in str(error).splitlines())) from None
+    for note in notes(space, population):
+        print(f"{options.population}: {note}", file=sys.stderr)
     progress = Progress("people")
     figures = forecast(space, population, seed=options.seed, people=options.people, progress=progress.show)
     progress.end()

@@ -12,7 +12,17 @@ from typing import Any
 
 import attrs
 
-from journeys.cli._io import Failure, Progress, call_lines, instant, listed, opened_store, read_space, store_option
+from journeys.cli._io import (
+    Failure,
+    Progress,
+    call_lines,
+    instant,
+    journey_argument,
+    listed,
+    opened_store,
+    read_space,
+    store_option,
+)
 from journeys.errors import InvalidDefinition, JourneysError, nearest
 from journeys.model.journey import Journey
 from journeys.model.space import Space
@@ -36,7 +46,7 @@ def add_commands(commands: Any) -> None:
     )
     command.add_argument("old", metavar="OLD.json", help="the space as it was")
     command.add_argument("new", metavar="NEW.json", help="the space as it is to be")
-    command.add_argument("--journey", metavar="KEY", help="this journey only, the latest version of each")
+    journey_argument(command, "this journey only, the latest version of each", required=False)
     store_option(command, required=False, text="what publishing would do to the people of this store")
     command.add_argument("--at", metavar="INSTANT", help="if it were published then; now if not given")
     command.add_argument("--plan", metavar="FILE", help="write the migration that is proposed, for one journey")

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from journeys.cli._destinations import add_network_options, network
-from journeys.cli._io import Failure, counted, listed, read_bytes, read_space, space_argument
+from journeys.cli._io import Failure, counted, journey_argument, listed, read_bytes, read_space, space_argument
 from journeys.codec.schema import json_schema
 from journeys.codec.strict_json import InvalidJSON, parse_json
 from journeys.destinations import check_destinations, own_variables
@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
         description="The picture of a journey, with counts if a trace is given.",
     )
     space_argument(draw)
-    draw.add_argument("journey", metavar="JOURNEY", nargs="?", help="the key of a journey; without it, all of them")
+    journey_argument(draw, "the key of a journey; without it, all of them", required=False)
     draw.add_argument("--trace", metavar="TRACE", help="a trace as NDJSON, - for standard input")
     draw.add_argument("--format", choices=sorted(_RENDER), default="mermaid", help="mermaid if not given")
     draw.set_defaults(run=run_draw)

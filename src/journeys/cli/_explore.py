@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path as File
 from typing import Any
 
-from journeys.cli._io import Failure, counted, read_space, space_argument, table
+from journeys.cli._io import Failure, counted, journey_argument, read_space, space_argument, table
 from journeys.model.space import Space
 from journeys.runtime.analysis.check import Finding, check
 from journeys.runtime.analysis.paths import REACHED, Bound, Path, Paths, paths
@@ -39,7 +39,7 @@ def add_commands(commands: Any) -> None:
 
 def _options(command: Any) -> None:
     space_argument(command)
-    command.add_argument("--journey", metavar="KEY", help="the key of a journey; without it, all of them")
+    journey_argument(command, "the key of a journey; without it, all of them", required=False)
     command.add_argument("--json", action="store_true", help="as one JSON document")
 
 
@@ -70,11 +70,13 @@ def _place(path: str) -> str:
 
 
 def _told(found: Paths) -> Iterator[str]:
-    ends = f"over after {describe_duration(found.longest)} at the latest"
+    ends = f"all waits are over {describe_duration(found.longest)} after the entry at the latest"
     yield f"{found.journey} (version {found.version}): {counted(len(found.paths), 'path')}, {ends}"
+    if found.stays is not None:
+        yield f"who has completed stays in it until {describe_duration(found.stays)} after the entry"
     if found.paths:
         yield ""
-        rows = [["#", "path", "end", "calls", "takes"]]
+        rows = [["#", "path", "end", "calls", "from first call"]]
         for path in found.paths:
             moves = " → ".join(map(str, path.moves))
             rows.append([str(path.number), moves, path.end, str(len(path.deeds)), _length(path)])

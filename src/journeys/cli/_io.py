@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -48,6 +49,23 @@ def read_space(path: str) -> Space:
 def space_argument(command: Any) -> None:
     """Adds the space that a command is about."""
     command.add_argument("space", metavar="SPACE.json", help="the space; - is standard input")
+
+
+def journey_argument(command: Any, text: str = "the key of the journey", *, required: bool = True) -> None:
+    """Adds the journey that a command is about, which is given by place or by name."""
+    command.add_argument(
+        "journey", metavar="JOURNEY", nargs="?", default=argparse.SUPPRESS, action=_OneJourney, help=text
+    )
+    command.add_argument("--journey", metavar="KEY", action=_OneJourney, help="the same as JOURNEY")
+    command.set_defaults(needs_journey=required)
+
+
+class _OneJourney(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        given = getattr(namespace, self.dest, None)
+        if given not in (None, values):
+            parser.error(f"one journey is expected: JOURNEY or --journey, got {given!r} and {values!r}")
+        setattr(namespace, self.dest, values)
 
 
 def store_option(command: Any, *, required: bool = True, text: str = "the store") -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 import attrs
 
-from journeys._time import MAX, format_instant
+from journeys._time import MAX, format_instant, parse_instant
 from journeys.cli._destinations import add_options, built
 from journeys.cli._io import (
     Failure,
     counted,
+    journey_argument,
     listed,
     opened_store,
     read_bytes,
@@ -26,7 +28,7 @@ from journeys.cli._io import (
     stored_space,
     table,
 )
-from journeys.errors import InvalidDefinition, PublishRefused, UnknownJourney, nearest
+from journeys.errors import InvalidDefinition, Problem, PublishRefused, UnknownJourney, nearest
 from journeys.model.journey import Journey, Migrate
 from journeys.model.space import Space
 from journeys.ports import Backlog
@@ -54,7 +56,7 @@ def add_commands(commands: Any) -> None:
     deliver.add_argument("--resend", action="store_true", help="first make dead letters deliverable again")
     publish = _command(commands, "publish", "publish a journey of a space as its next version", run_publish)
     space_argument(publish)
-    publish.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
+    journey_argument(publish)
     publish.add_argument(
         "--plan", metavar="FILE", help="people move by this migration plan, as `journeys diff` writes it"
     )
@@ -65,7 +67,7 @@ def add_commands(commands: Any) -> None:
         ("archive", "end a journey for good, and everyone in it"),
     ):
         change = _command(commands, name, text, run_change)
-        change.add_argument("journey", metavar="JOURNEY", help="the key of the journey")
+        journey_argument(change)
         _at(change)
     timeline = _command(commands, "timeline", "what happened to one person", run_timeline)
     timeline.add_argument("profile", metavar="PROFILE", help="the id under which the person is shown")
@@ -90,7 +92,10 @@ def _evaluator(options: argparse.Namespace, space: Space) -> Evaluator:
     except ValueError as error:
         raise Failure(f"--at: {error}") from None
     nowhere = dict.fromkeys(space.destinations, _Nowhere())
-    return Evaluator(space, destinations=nowhere, store=options.store, clock=clock)
+    evaluator = Evaluator(space, destinations=nowhere, store=options.store, clock=clock)
+    if options.at is not None and (mark := evaluator.watermark) is not None and parse_instant(mark) > clock.now():
+        print(f"--at: the store has come to {mark} already, so that this is as of then", file=sys.stderr)
+    return evaluator
 
 
 class _Nowhere:
@@ -246,18 +251,21 @@ def run_publish(options: argparse.Namespace) -> int:
         keys = [each.key for each in space.journeys]
         raise Failure(f"no journey {options.journey!r} in {options.space}; {nearest(options.journey, keys)}")
     journey = max(found, key=lambda each: each.version)
-    with closing(opened_store(options.store, anew=True)) as store:
+    plan = None if options.plan is None else _plan(options.plan, journey)
+    with closing(opened_store(options.store, anew=plan is None)) as store:
         library = Library.stored(store.notes(PREFIX))
     known = [each.journey for each in library.entries.values()]
-    current = library.current(journey.key)
-    is_there = current is not None and current.journey.status == "live" and says_the_same(current.journey, journey)
-    if options.plan is not None and not is_there:
-        journey = _migrating(journey, options.plan, None if current is None else current.journey)
+    entry = library.current(journey.key)
+    current = None if entry is None else entry.journey
+    is_there = current is not None and current.status == "live" and says_the_same(current, journey)
+    if plan is not None and not (is_there and current is not None and _was_applied(plan, current)):
+        _refuse(options.plan, _misfits(plan, journey, current, is_there=is_there))
+        journey = plan.applied_to(journey)
     kept = attrs.evolve(space, journeys=tuple(each for each in known if each.status != "archived"))
     try:
         with _evaluator(options, kept) as evaluator:
             if current is not None and is_there:
-                print(f"{journey.key} version {current.journey.version} is live, and says the same")
+                print(f"{journey.key} version {current.version} is live, and says the same")
                 return 0
             before = evaluator.journey_figures()
             published = evaluator.publish(journey)
@@ -271,16 +279,40 @@ def run_publish(options: argparse.Namespace) -> int:
     return 0
 
 
-def _migrating(journey: Journey, path: str, current: Journey | None) -> Journey:
-    """The journey with the migration of a plan, if the plan fits it and the version that it replaces."""
+def _plan(path: str, journey: Journey) -> MigrationPlan:
+    """The plan in a file; it is this journey's, and leads to its steps."""
     try:
         plan = MigrationPlan.from_json(read_bytes(path))
-        problems = list(check(plan, journey, old=current))
     except InvalidDefinition as error:
-        problems = list(error.problems)
+        raise Failure(_in_file(path, error.problems)) from None
+    _refuse(path, check(plan, journey))
+    return plan
+
+
+def _was_applied(plan: MigrationPlan, current: Journey) -> bool:
+    """Whether it is by this plan that the current version took over: the same command a second time does no harm."""
+    return plan.to_version == current.version and plan.migrate == current.on_previous
+
+
+def _misfits(plan: MigrationPlan, journey: Journey, current: Journey | None, *, is_there: bool) -> Sequence[Problem]:
+    """Why the plan does not fit the version that it would replace, or why there is nothing to replace."""
+    got = str(plan.from_version)
+    if current is None:
+        message = f"the store has no version of {journey.key!r}, so that there is nobody to move"
+        return [Problem("wrong_version", "$.from_version", message, "publish it without a plan", got=got)]
+    if is_there:
+        message = f"version {current.version} is live and says the same: nothing is published, so that nobody moves"
+        return [Problem("wrong_version", "$.to_version", message, "a plan moves people when a version is published")]
+    return check(plan, journey, old=current)
+
+
+def _refuse(path: str, problems: Sequence[Problem]) -> None:
     if problems:
-        raise Failure(f"{path}: {counted(len(problems), 'problem')}\n{listed(problems)}")
-    return plan.applied_to(journey)
+        raise Failure(_in_file(path, problems))
+
+
+def _in_file(path: str, problems: Sequence[Problem]) -> str:
+    return f"{path}: {counted(len(problems), 'problem')}\n{listed(problems)}"
 
 
 def run_change(options: argparse.Namespace) -> int:

@@ -212,4 +212,14 @@ FAULTS = [
         ((*STEPS, "offer", "activations", 0, "traits"), ["email"]),
         ((*STEPS, "help", "activations", 0, "traits"), ["email"]),
     ),
+    fault(
+        "trial-re-engagement", "a slip in the name of a zone", "unknown_timezone",
+        f"{JOURNEY}.steps.morning.until.timezone.default",
+        ((*STEPS, "morning", "until", "timezone", "default"), "Europe/Belin"),
+    ),
+    fault(
+        "trial-re-engagement", "a pause before the next trial, which an event does not know", "reentry_on_event",
+        f"{JOURNEY}.reentry_after",
+        (("journeys", 0, "reentry_after"), "P30D"),
+    ),
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from journeys import _time
 from journeys.codec import load_space
 from journeys.errors import InvalidDefinition
 from journeys.plan.validate import validate
@@ -100,6 +101,23 @@ def test_filters_of_a_hold_and_its_identifier() -> None:
     assert found(space(journey({"hold": hold_it}, entry=on("Start", identifier="id")))) == [
         "shadowed_branch $.journeys[0].steps.hold.branches[1]",
         "impossible_branch $.journeys[0].steps.hold.branches[2]",
+    ]
+
+
+def test_a_comparison_with_another_type_is_told_why() -> None:
+    """C10: it is true of nothing."""
+    text, number = where(("value", "greater_than", "80")), where(("sku", "starts_with", 7))
+    steps = {
+        "hold": hold("P1D", branch("b", "Order", "if", where=text), timeout="if"),
+        "if": if_else(trait("level", "less_than", [1]), "mail", None),
+        "mail": send(),
+    }
+    document = space(journey(steps), journey({"m": send()}, key="k", entry=on("Start", where=number)))
+    assert [each.message for each in check(load_space(document))] == [
+        'nobody takes b: no Order can pass its filters on value (greater_than compares numbers, and "80" is text)',
+        "the condition is never true here: no value is so: level is less than [1]"
+        " (less_than compares numbers, and [1] is a list)",
+        "no Start can pass the filters on sku (starts_with compares texts, and 7 is a number)",
     ]
 
 
@@ -197,6 +215,40 @@ def test_an_ad_in_a_journey_that_people_leave() -> None:
     entry = did("Start")
     assert found(space(journey({"ad": ad()}, entry=entry, exit_after="P9D"))) == []
     assert found(space(journey({"ad": ad()}))) == ["endless_ad $.journeys[0].steps.ad"]
+
+
+def test_zones_that_there_are_not() -> None:
+    """S2: they are UTC, and valid, for a trait may hold anything."""
+
+    def hints(**until: Any) -> list[str]:
+        step = {"type": "delay", "until": {"time": "09:00", **until}, "next": None}
+        told = check(load_space(space(journey({"wait": step}))))
+        return [f"{each.path.partition('until.')[2]} {each.hint}" for each in told]
+
+    assert hints(timezone="Europe/Berlin") == hints(timezone={"trait": "tz"}) == hints() == []
+    assert hints(timezone="Europe/Belin") == ["timezone did you mean 'Europe/Berlin'?"]
+    assert hints(timezone={"trait": "tz", "default": "CET+1"}) == ["timezone.default did you mean 'CET'?"]
+    assert hints(timezone="Mars") == ["timezone give an IANA name, like Europe/Berlin"]
+
+
+def test_every_name_of_a_zone_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the system has none, and the copy that comes with dateutil is read."""
+    assert "Europe/Berlin" in _time.zone_names()
+    monkeypatch.setattr(_time, "_system_zones", frozenset)
+    bundled = _time.zone_names()
+    assert len(bundled) > 300 and {"UTC", "Europe/Berlin", "Asia/Tokyo"} <= {*bundled}
+    assert all(map(_time._bundled_zone, bundled[::97]))
+
+
+def test_reentry_after_an_event() -> None:
+    """It acts where there are exit settings and several may be live at once: between versions (V3)."""
+
+    def codes(entry: Any, **fields: Any) -> list[str]:
+        return found(space(journey({"mail": send()}, entry=entry, reentry_after="P9D", **fields)))
+
+    told = ["reentry_on_event $.journeys[0].reentry_after"]
+    assert codes(on("Start")) == codes(on("Start"), exit_after="P9D") == codes(on("Start", identifier="id")) == told
+    assert codes(on("Start", identifier="id"), exit_after="P9D") == []
 
 
 def test_one_journey_and_no_journey() -> None:

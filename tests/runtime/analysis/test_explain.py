@@ -78,6 +78,23 @@ def kinds(one: Evaluator) -> list[str]:
     return [record["kind"] for record in one.trace()]
 
 
+def test_who_is_through_was_in_it_before() -> None:
+    """In which version, and until when as long as that is remembered."""
+    one = evaluator(journey({"rest": delay("PT1H")}, key="tour", entry=on("Start")))
+    assert asked(one, "tour").been == ()
+    one.track("u1", "Start", timestamp=at())
+    assert asked(one, "tour").been == (1,) and "before" not in asked(one, "tour").text
+    one.advance(hours=2)
+    said = asked(one, "tour")
+    assert (said.inside, said.been, said.left_at) == (False, (1,), at("PT1H"))
+    assert said.text.splitlines()[1] == f"was in it before (version 1), until {at('PT1H')}"
+    one.advance(days=800)
+    one.prune()
+    said = asked(one, "tour")
+    assert (said.been, said.left_at) == ((1,), None)
+    assert said.text.splitlines()[1] == "was in it before (version 1)"
+
+
 def test_inside_a_hold() -> None:
     """Where she is, by which events it ends, how often it may begin again, and when it ends by itself."""
     one = evaluator(CART)

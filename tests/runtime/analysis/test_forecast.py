@@ -20,6 +20,7 @@ from journeys.destinations import Record
 from journeys.errors import InvalidDefinition
 from journeys.runtime.analysis.figures import Figures
 from journeys.runtime.analysis.forecast import forecast
+from journeys.runtime.analysis.forecast_notes import notes
 from journeys.runtime.analysis.forecast_population import Behaviour, Population
 from journeys.runtime.stores import open_store
 from tests.support import Json, at, branch, delay, did, hold, journey, on, random_split, run, send, space, track
@@ -138,6 +139,15 @@ def test_behaviours_that_set_off_each_other_end() -> None:
             {"size": 1, "behaviours": [{"after": "arrival"}]},
             r"behaviours\[0\]: a behaviour must have the field 'event'",
         ),
+        (
+            {"size": 1, "traits": {"x": {"chioce": [1]}}},
+            r"^traits.x: nothing is drawn by 'chioce'; did you mean 'choice'\?$",
+        ),
+        (
+            {"siez": 1, "arrivals": "soon", "behaviours": [{"event": "A", "probability": 2}, {"event": 5}]},
+            "(?s)^unknown field 'siez'.*\na population must have .*\narrivals: .*"
+            r"\nbehaviours\[0\]: probability .*\nbehaviours\[1\]: event is a text",
+        ),
         ({}, "size"),
         ([], "a population is a JSON object"),
     ],
@@ -145,6 +155,24 @@ def test_behaviours_that_set_off_each_other_end() -> None:
 def test_what_is_wrong_with_a_population(wrong: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Population.from_json(wrong)
+
+
+def test_a_constant_may_be_an_object() -> None:
+    traits = {"one": {"name": "x"}, "two": {"currency": "EUR"}}
+    assert Population.from_json({"size": 1, "traits": traits}).traits == traits
+
+
+def test_what_comes_to_nothing_is_noted() -> None:
+    """Noughts that are not meant are told beside them; what has a purpose is not."""
+    told = load_space(DOCUMENT)
+    assert notes(told, Population.from_json(POPULATION)) == []
+    assert notes(told, Population(9)) == ["nobody does anything: the population has neither behaviours nor traits"]
+    slips = [Behaviour("Browsed"), Behaviour("Ordr", "Browsed"), Behaviour("Order", "sent:nugde"), Behaviour("Tea")]
+    assert notes(told, Population(9, slips)) == [
+        "behaviours[1] comes to nothing: no live journey names 'Ordr'; did you mean 'Order'?",
+        "behaviours[2] never happens: no step 'nugde' sends anything; did you mean 'nudge'?",
+        "behaviours[3] comes to nothing: no live journey names 'Tea'; one of Cart, Order",
+    ]
 
 
 def test_an_invalid_space() -> None:
@@ -195,6 +223,12 @@ def test_commands(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     delivery = json.loads(sent)["delivery"]
     assert command("explain", "space.json", "--store", "sqlite:///store.db", "u1", "quiet", "--delivery", delivery) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("sent to email")
+    for asked, wrong in (
+        (("u2", "quiet"), "went to 'u1', and not to 'u2'"),
+        (("u1", "cart"), "is from the journey 'quiet', and not from 'cart'"),
+    ):
+        with pytest.raises(Failure, match=f"--delivery: {delivery} {wrong}"):
+            command("explain", "space.json", "--store", "sqlite:///store.db", *asked, "--delivery", delivery)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from journeys.runtime.analysis.invariants import (
 )
 from tests.runtime.analysis.faults import EXAMPLES
 from tests.runtime.analysis.test_paths import replayed
-from tests.support import branch, delay, did, hold, journey, on, send, space, wait
+from tests.support import branch, delay, did, hold, journey, on, random_split, send, space, wait
 
 NAGGING = space(
     journey(
@@ -145,6 +145,15 @@ def test_two_predicates_without_a_name_do_not_hide_each_other() -> None:
 def test_what_holds_everywhere_is_not_broken() -> None:
     one = (EXAMPLES / "trial-re-engagement" / "space.json").read_text(encoding="utf-8")
     assert broken(json.loads(one), always_ends_within("P60D"), lambda story: len(story.instances) < 2) == []
+
+
+def test_no_call_is_kept_only_for_the_ids_of_the_others() -> None:
+    """A random split by the instance is not drawn again while calls are left out."""
+    for key in "abcdefgh":
+        steps = {"split": random_split(("mail", 50, "mail"), ("none", 50, None)), "mail": send()}
+        document = space(journey(steps, key=key, entry=on("Start", identifier="id")))
+        (one,) = broken(document, holds(lambda story: not story.kept("sent")))
+        assert len(one.calls) == 1
 
 
 def test_the_same_seed_finds_the_same() -> None:

@@ -18,6 +18,7 @@ from journeys.runtime.analysis.check_codes import FINDINGS, Finding
 from journeys.runtime.analysis.check_ends import check_ends
 from journeys.runtime.analysis.check_sends import check_contexts, check_paths
 from journeys.runtime.analysis.check_space import check_space
+from journeys.runtime.analysis.check_times import check_times
 from journeys.runtime.analysis.paths import Bound, explore, live_journeys
 from journeys.runtime.analysis.paths_proofs import Proofs
 
@@ -47,6 +48,7 @@ def _findings(space: Space, key: str | None, bound: Bound) -> Iterator[Finding]:
         found = explore(space, plan, journey, bound)
         yield from check_branches(journey, at, proofs)
         yield from check_expiry(journey, at, proofs, found)
+        yield from check_times(journey, at, proofs)
         yield from check_ends(journey, at, proofs)
         yield from check_contexts(journey, at)
         yield from check_paths(journey, at, found, plan)

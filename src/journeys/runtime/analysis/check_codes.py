@@ -29,6 +29,7 @@ FINDINGS: dict[str, str] = {
     "endless_wait": "A wait is for a condition that is never true: it ends only when the instance does.",
     "too_long_wait": "A wait ends later than the instance can live (exit_after, max_age).",
     "may_expire": "A path is longer than the instance can live, although each wait on it is not.",
+    "unknown_timezone": "A wait for a local time names a zone that there is not: it is read as UTC (S2).",
     # leaving
     "shadowed_exit_rule": "An earlier exit rule takes every event that could match this one.",
     "impossible_exit_rule": "No event can match an exit rule.",
@@ -36,6 +37,7 @@ FINDINGS: dict[str, str] = {
     "impossible_goal": "No event can match the goal.",
     "no_exit": "An audience-based journey has neither exit_after nor exit rules: who completes never leaves it (S10).",
     "reentry_without_exit": "reentry_after acts only together with exit_after (E6).",
+    "reentry_on_event": "reentry_after does nothing here: only the condition of an entry waits for it (E6).",
     "endless_ad": "Who completes stays on the list of an ad for good: it has no remove_after (S9).",
     # what is sent
     "same_send_twice": "Two steps on one path send the same to one person.",

@@ -26,11 +26,23 @@ def check_ends(journey: Journey, at: str, proofs: Proofs) -> Iterator[Finding]:
     if journey.is_condition_based and journey.exit_after is None and not journey.exit_rules:
         hint = "give it exit_after, or an exit rule: the completed stay in it, and on its lists, for good"
         yield Finding(code="no_exit", path=at, message=f"who has completed {journey.key} never leaves it", hint=hint)
-    if journey.reentry_after is not None and journey.exit_after is None:
-        path, hint = member(at, "reentry_after"), "give the journey exit_after too (E6), or remove it"
-        message = "without exit_after nobody enters again"
-        yield Finding(code="reentry_without_exit", path=path, message=message, hint=hint)
+    yield from _reentry(journey, member(at, "reentry_after"))
     yield from _ads(journey, at, proofs)
+
+
+def _reentry(journey: Journey, path: str) -> Iterator[Finding]:
+    """``reentry_after`` that nobody waits for; with ``exit_after`` and an identifier it acts between versions (V3)."""
+    entry = journey.entry
+    if journey.reentry_after is None:
+        return
+    if isinstance(entry, EventEntry):
+        if entry.identifier is None or journey.exit_after is None:
+            again = "nobody enters again" if entry.reentry == "once" else f"the next {entry.event} lets her in again"
+            message, hint = f"no event waits for it: after the end {again}", "remove it: only a condition waits (E6)"
+            yield Finding(code="reentry_on_event", path=path, message=message, hint=hint)
+    elif journey.exit_after is None:
+        message, hint = "without exit_after nobody enters again", "give the journey exit_after too (E6), or remove it"
+        yield Finding(code="reentry_without_exit", path=path, message=message, hint=hint)
 
 
 def _rule(journey: Journey, rule: ExitRule, index: int, path: str) -> Iterator[Finding]:

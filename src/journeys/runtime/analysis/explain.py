@@ -89,6 +89,8 @@ class Explanation:
 
     ``next`` is the first thing that happens in this journey if no input comes, None if nothing does. ``waiting`` is how
     many of her calls are accepted and not applied yet, because of ``allowed_lateness`` (T8): they are not in this.
+    ``been`` are the versions that she has been in so far, ``left_at`` is when she was last through, as long as that is
+    remembered.
     """
 
     profile: str
@@ -100,6 +102,8 @@ class Explanation:
     next: Happening | None
     remembers: tuple[Remembered, ...]
     waiting: int = 0
+    been: tuple[int, ...] = ()
+    left_at: str | None = None
 
     @property
     def inside(self) -> bool:
@@ -113,6 +117,9 @@ class Explanation:
         lines = [f"{self.profile} {told} {self.journey} at {self.at}"]
         if not self.known:
             lines.append("nothing is known of this profile yet")
+        if self.been and not self.inside:
+            versions = f"version{'s' if len(self.been) > 1 else ''} {', '.join(map(str, self.been))}"
+            lines.append(f"was in it before ({versions})" + (f", until {self.left_at}" if self.left_at else ""))
         if self.waiting:
             one, more = "1 call of hers waits for its", f"{self.waiting} calls of hers wait for their"
             calls = one if self.waiting == 1 else more
@@ -179,7 +186,16 @@ def explain(
         next=coming[0] if coming else None,
         remembers=_remembered(here, [each for each in plan.journeys.values() if each.key == journey_key]),
         waiting=waiting,
+        been=tuple(sorted(version for key, version in here.been if key == journey_key)),
+        left_at=_left_at(here, journey_key),
     )
+
+
+def _left_at(profile: ProfileState, journey: str) -> str | None:
+    """When an instance of the journey ended last: kept for late events (E8), or with the instance."""
+    ends = [at for name, at in profile.ends.items() if name.partition(" ")[0] == journey]
+    ends += [each.expires_at for each in profile.instances if each.status == ENDED and each.plan.key == journey]
+    return format_instant(max(ends)) if ends else None
 
 
 def explain_profile(

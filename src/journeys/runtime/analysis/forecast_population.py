@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from math import isfinite
 from typing import Any, Self
 
@@ -67,6 +68,8 @@ def _is_range(what: Any) -> bool:
     return all(type(each) is int or (type(each) is float and isfinite(each)) for each in what) and what[0] <= what[1]
 
 
+#: a word that is as like another as this is a slip of it; `name` and `same` are less so
+_SLIP = 0.8
 #: how a value is drawn -> whether it is right, and what would be
 _DRAWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "choice": (lambda what: isinstance(what, (list, tuple)) and len(what) > 0, "a list of values, one at least"),
@@ -79,10 +82,22 @@ _DRAWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def _drawable(_: Any, attribute: Any, values: Any) -> None:
     if not isinstance(values, Mapping):
         raise ValueError(f"{attribute.name}: expected an object, got {values!r}")
-    for name, value in values.items():
-        for how, what in value.items() if isinstance(value, Mapping) and len(value) == 1 else ():
-            if how in _DRAWN and not _DRAWN[how][0](what):
-                raise ValueError(f"{attribute.name}.{name}: {how} takes {_DRAWN[how][1]}, got {what!r}")
+    if found := [f"{attribute.name}.{name}: {why}" for name, value in values.items() for why in _undrawable(value)]:
+        raise ValueError("\n".join(found))
+
+
+def _undrawable(value: Any) -> Iterator[str]:
+    """Why a value cannot be drawn as it says; an object with one field that is nearly a way to draw is a slip."""
+    for how, what in value.items() if isinstance(value, Mapping) and len(value) == 1 else ():
+        if how not in _DRAWN:
+            slips = [each for each in _DRAWN if _is_slip(str(how), each)]
+            yield from (f"nothing is drawn by {how!r}; did you mean {each!r}?" for each in slips)
+        elif not _DRAWN[how][0](what):
+            yield f"{how} takes {_DRAWN[how][1]}, got {what!r}"
+
+
+def _is_slip(word: str, meant: str) -> bool:
+    return sorted(word) == sorted(meant) or SequenceMatcher(None, word, meant).ratio() >= _SLIP
 
 
 def _whole(_: Any, attribute: Any, value: Any) -> None:
@@ -133,30 +148,23 @@ class Population:
     most: int = attrs.field(default=1000, validator=_whole, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        known = [ARRIVAL, *(each.event for each in self.behaviours)]
-        for number, each in enumerate(self.behaviours):
-            if each.after not in known and not each.after.startswith(SENT):
-                raise ValueError(
-                    f"behaviours[{number}]: nobody does {each.after!r}; expected {ARRIVAL!r}, the event of a behaviour,"
-                    f" or '{SENT}STEP'; {nearest(each.after, known)}"
-                )
+        if found := [*_after_nothing(self.behaviours)]:
+            raise ValueError("\n".join(found))
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """From a JSON document, field by field; ValueError says what is wrong where."""
-        fields = _known("population", document, cls)
-        given, behaviours = fields.pop("behaviours", ()), []
-        if not isinstance(given, (list, tuple)):
-            raise ValueError(f"behaviours: expected a list, got {given!r}")
-        for number, each in enumerate(given):
-            try:
-                behaviours.append(Behaviour(**_known("behaviour", each, Behaviour)))
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"behaviours[{number}]: {error}") from None
-        try:
-            return cls(behaviours=tuple(behaviours), **fields)
-        except TypeError as error:
-            raise ValueError(str(error)) from None
+        """From a JSON document; ValueError says everything that is wrong and where, a line for each."""
+        fields = dict(document) if isinstance(document, Mapping) else document
+        given = fields.pop("behaviours", []) if isinstance(document, Mapping) else []
+        found = [*_wrong("population", fields, cls)]
+        if isinstance(given, (list, tuple)):
+            for number, each in enumerate(given):
+                found += [f"behaviours[{number}]: {why}" for why in _wrong("behaviour", each, Behaviour)]
+        else:
+            found.append(f"behaviours: expected a list, got {given!r}")
+        if found:
+            raise ValueError("\n".join(found))
+        return cls(behaviours=tuple(Behaviour(**each) for each in given), **fields)
 
     @property
     def end(self) -> int:
@@ -164,17 +172,43 @@ class Population:
         return self.during.after(self.start)
 
 
-def _known(what: str, document: Any, of: Any) -> dict[str, Any]:
+def _after_nothing(behaviours: Sequence[Behaviour]) -> Iterator[str]:
+    known = [ARRIVAL, *(each.event for each in behaviours)]
+    for number, each in enumerate(behaviours):
+        if each.after not in known and not each.after.startswith(SENT):
+            yield (
+                f"behaviours[{number}]: nobody does {each.after!r}; expected {ARRIVAL!r}, the event of a behaviour,"
+                f" or '{SENT}STEP'; {nearest(each.after, known)}"
+            )
+
+
+def _wrong(what: str, document: Any, of: Any) -> Iterator[str]:
+    """Everything that keeps a document from being one of these."""
     if not isinstance(document, Mapping):
-        raise ValueError(f"a {what} is a JSON object, got {document!r}")
-    names = [each.name for each in attrs.fields(of)]
+        yield f"a {what} is a JSON object, got {document!r}"
+        return
+    fields = {each.name: each for each in attrs.fields(of)}
     for name in document:
-        if name not in names:
-            raise ValueError(f"unknown field {name!r} of a {what}; {nearest(name, names)}")
-    for each in attrs.fields(of):
-        if each.default is attrs.NOTHING and each.name not in document:
-            raise ValueError(f"a {what} must have the field {each.name!r}")
-    return dict(document)
+        if name not in fields:
+            yield f"unknown field {name!r} of a {what}; {nearest(name, [*fields])}"
+    for name, field in fields.items():
+        if name in document:
+            yield from _wrong_value(field, document[name])
+        elif field.default is attrs.NOTHING:
+            yield f"a {what} must have the field {name!r}"
+
+
+def _wrong_value(field: Any, value: Any) -> Iterator[str]:
+    try:
+        made = value if field.converter is None else field.converter(value)
+    except (TypeError, ValueError) as error:
+        yield f"{field.name}: {error}"
+        return
+    try:
+        if field.validator is not None:
+            field.validator(None, field, made)
+    except ValueError as error:
+        yield from str(error).splitlines()
 
 
 def drawn(values: Mapping[str, Any], rng: random.Random, before: Mapping[str, Any], person: str, count: int) -> Any:

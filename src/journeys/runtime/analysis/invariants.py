@@ -224,7 +224,9 @@ class _Trial:
 
     def _shrunk(self, invariant: Invariant, deeds: tuple[Deed, ...]) -> tuple[Deed, ...]:
         """The fewest of the deeds, with the fewest properties, that break it still."""
-        best, until = deeds, self._until(invariant, deeds)
+        until = self._until(invariant, deeds)
+        # ids stay: a random split, by the id of an instance, is not to be drawn again
+        best = tuple(attrs.evolve(deed, number=number) for number, deed in enumerate(deeds, 1))
 
         def broken(fewer: Sequence[Deed]) -> bool:  # as long as before: no call is kept only for the time after it
             return self.breaks(invariant, fewer, until) is not None

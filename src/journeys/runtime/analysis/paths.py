@@ -125,7 +125,8 @@ class Paths:
     """The paths of one journey; ``complete`` says that every way of the graph within the bound was looked at.
 
     ``longest`` is how long an instance can be live at most: all waits at their longest, holds begun again as often as
-    they may, and no longer than ``exit_after`` and ``max_age``.
+    they may, and no longer than ``exit_after`` and ``max_age``. ``stays`` is how long after the entry one that has
+    completed is still in the journey (S10), None if it is not or if only an exit rule ends that.
     """
 
     journey: str
@@ -133,6 +134,7 @@ class Paths:
     paths: tuple[Path, ...]
     branches: tuple[BranchAnswer, ...]
     longest: Duration
+    stays: Duration | None
     bound: Bound
     complete: bool
 
@@ -151,6 +153,7 @@ class Paths:
             "paths": [each.as_dict() for each in self.paths],
             "branches": [attrs.asdict(each) for each in self.branches],
             "longest": str(self.longest),
+            "stays": None if self.stays is None else str(self.stays),
             "bound": attrs.asdict(self.bound),
             "complete": self.complete,
         }
@@ -208,6 +211,7 @@ class _Exploration:
             paths=made,
             branches=tuple(self._answer(step, branch, made) for step, branch in all_branches(self.journey)),
             longest=Duration(0, longest(self.journey)),
+            stays=self.journey.exit_after if self.journey.is_condition_based else None,
             bound=self.bound,
             complete=complete or self.proofs.entry_reason is not None,
         )

@@ -16,7 +16,7 @@ from journeys.model.space import ComputedTrait, Space
 from journeys.plan.values import ABSENT, find, is_number
 from journeys.runtime.analysis.paths_needs import ANY_NUMBER, Need, Needs, alternatives, contradiction, count_range
 from journeys.runtime.analysis.paths_run import Deed, is_now
-from journeys.runtime.analysis.paths_values import Demand, choices, nested
+from journeys.runtime.analysis.paths_values import ORDERING, Demand, choices, nested
 
 #: a condition, and whether it is to be true
 Wish = tuple[c.Condition, bool]
@@ -24,7 +24,6 @@ Wish = tuple[c.Condition, bool]
 TRIED = 24
 #: no more events than this are proposed for one condition
 MANY = 60
-_NUMERIC = ("less_than", "greater_than", "less_than_or_equal", "greater_than_or_equal")
 
 
 class Unmet(Exception):
@@ -310,7 +309,7 @@ class _Draft:
 
 
 def _default(op: str) -> Any:
-    if op in _NUMERIC:
+    if op in ORDERING:
         return 5
     if op.endswith("_date"):
         return "2026-01-01"

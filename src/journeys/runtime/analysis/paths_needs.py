@@ -15,7 +15,7 @@ import attrs
 
 from journeys.model import conditions as c
 from journeys.model.space import Space
-from journeys.runtime.analysis.paths_values import Demand, implies, impossible, no_number
+from journeys.runtime.analysis.paths_values import ORDERING, Demand, implies, impossible, no_number, unlike
 from journeys.runtime.render import describe, describe_event
 
 #: of so many conjunctions at most a condition is made
@@ -85,14 +85,19 @@ def tests_of(where: Iterable[c.Filter]) -> dict[str, list[Demand]]:
         tests = found.setdefault(each.property, [])
         if not isinstance(each.value, REFERENCES):
             tests.append(Demand(each.op, each.value))
-        elif each.op in ("less_than", "greater_than", "less_than_or_equal", "greater_than_or_equal", "starts_with"):
+        elif each.op in (*ORDERING, "starts_with"):
             tests.append(Demand("exists"))
     return found
 
 
 def no_such_event(where: Iterable[c.Filter]) -> str | None:
-    """Which property would have to be what no value is, if no event can pass the filters."""
-    return next((path for path, tests in tests_of(where).items() if impossible(tests)), None)
+    """Which property would have to be what no value is, if no event can pass the filters; and why, where it is told."""
+    found = next(((path, tests) for path, tests in tests_of(where).items() if impossible(tests)), None)
+    return None if found is None else found[0] + _blame(found[1])
+
+
+def _blame(tests: Iterable[Demand]) -> str:
+    return f" ({why})" if (why := unlike(tests)) is not None else ""
 
 
 def passes_too(where: Sequence[c.Filter], other: Sequence[c.Filter]) -> bool:
@@ -139,7 +144,7 @@ def _no_value(needs: Sequence[Need], computed: Mapping[str, Any]) -> str | None:
             tests.append(Demand("greater_than_or_equal", 0))
         if (no_number if kind in NUMBERS else impossible)(tests):
             told = " and ".join(dict.fromkeys(str(need) for _, need in found))
-            return f"no value is so: {told}"
+            return f"no value is so: {told}{_blame(tests)}"
     return None
 
 

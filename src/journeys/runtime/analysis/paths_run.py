@@ -20,21 +20,29 @@ IDENTIFY = "identify"
 
 @attrs.frozen
 class Deed:
-    """What somebody does at an instant: an event with properties, or, as ``identify``, traits."""
+    """What somebody does at an instant: an event with properties, or, as ``identify``, traits.
+
+    ``number`` is which call of its scenario it was, where others have been left out since: its id stays that one's.
+    """
 
     at: int
     event: str
     content: Mapping[str, Any] = attrs.field(factory=dict)
     is_identify: bool = False
+    number: int | None = None
 
-    def call(self, user: str, number: int) -> dict[str, Any]:
-        """The Segment call; its id is that of the ``number``-th call of a scenario."""
+    def message_id(self, place: int) -> str:
+        """Its id, as the call in that place of a scenario."""
+        return f"call-{place if self.number is None else self.number}"
+
+    def call(self, user: str, place: int) -> dict[str, Any]:
+        """The Segment call, in that place of a scenario."""
         about: dict[str, Any]
         if self.is_identify:
             about = {"type": "identify", "userId": user, "traits": dict(self.content)}
         else:
             about = {"type": "track", "userId": user, "event": self.event, "properties": dict(self.content)}
-        return about | {"timestamp": format_instant(self.at), "messageId": f"call-{number}"}
+        return about | {"timestamp": format_instant(self.at), "messageId": self.message_id(place)}
 
 
 def can_be(plan: Plan, deeds: Sequence[Deed]) -> bool:
@@ -141,10 +149,10 @@ def play(plan: Plan, user: str, deeds: Sequence[Deed], until: int) -> Run:
     engine = Engine(plan, effects)
     state = ProfileState(f"u:{user}")
     now = -1
-    for number, deed in enumerate(deeds, 1):
+    for place, deed in enumerate(deeds, 1):
         if deed.at > until:
             break
-        now, message = deed.at, f"call-{number}"
+        now, message = deed.at, deed.message_id(place)
         if deed.is_identify:
             engine.apply(state, None, deed.content, now, message, -1, traits=True)
             continue

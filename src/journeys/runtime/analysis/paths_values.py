@@ -7,6 +7,7 @@ may find nothing although there is something, a proof never says too much.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -22,6 +23,8 @@ _NOW = 1_767_603_600_000_000
 _TEXT = ("starts_with", "ends_with", "contains", "does_not_contain", "contains_any_of")
 _DATES = ("before_date", "after_date")
 _AGING = ("within_last", "within_next", "before_last", "after_next")
+#: operators of numbers
+ORDERING = ("less_than", "greater_than", "less_than_or_equal", "greater_than_or_equal")
 _EQUALITY = ("equals", "not_equals", "equals_any_of")
 #: operators that are another one turned round, also where there is no value (C10)
 _TWINS = {"not_equals": "equals", "does_not_contain": "contains", "not_exists": "exists"}
@@ -170,6 +173,22 @@ def impossible(tests: Sequence[Demand]) -> bool:
         if all(each.passes(value) for each in straight):
             return False
     return _no_text(straight) and _no_list(straight)
+
+
+def unlike(tests: Iterable[Demand]) -> str | None:
+    """Which comparison is with what it cannot be compared with, in words: it is true of nothing (C10)."""
+    for each in tests:
+        if each.wanted and each.op in ORDERING and not is_number(each.operand):
+            return f"{each.op} compares numbers, and {_what(each.operand)}"
+        if each.wanted and each.op in ("starts_with", "ends_with") and not isinstance(each.operand, str):
+            return f"{each.op} compares texts, and {_what(each.operand)}"
+    return None
+
+
+def _what(value: Any) -> str:
+    kinds = {str: "text", bool: "true or false", type(None): "nothing", list: "a list", tuple: "a list"}
+    kind = kinds.get(type(value), "a number" if is_number(value) else "an object")
+    return f"{json.dumps(value, ensure_ascii=False, default=str)} is {kind}"
 
 
 def no_number(tests: Sequence[Demand]) -> bool:
