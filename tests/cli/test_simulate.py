@@ -366,6 +366,16 @@ def test_a_process_that_outlived_the_killed_one_applies_nothing_twice(
     assert trace == run(document, calls).trace
 
 
+def test_one_worker_applies_what_may_be_late(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """T8: and says so each time, also where it goes on with what has been done."""
+    calls = [track("Order", f"PT{n}M", f"u{n % 3}") for n in range(20)]
+    document = space(journey(entry=on("Order")), settings={"allowed_lateness": "PT10M"})
+    command = (*written(tmp_path, document, calls), "--workers", "2", "--store", f"sqlite:///{tmp_path}/a.db")
+    first, again = simulate(capsys, *command), simulate(capsys, *command)
+    assert first == again
+    assert first[0] == 0 and "applied by one worker" in first[2]
+
+
 # large files
 
 

@@ -205,14 +205,12 @@ def _taken_over(store: Any, digest: str) -> Mapping[str, str]:
 def _workers(store: Any, options: argparse.Namespace, digest: str, *, is_late: bool) -> int:
     """How many workers there are: a file that some have begun is finished by as many."""
     begun = {name.rpartition("/")[2] for name in store.notes(f"file:{digest}:")}
-    if f"file:{digest}" in store.notes(f"file:{digest}"):
-        return 1
-    if begun:
-        return int(begun.pop())
-    if options.workers > 1 and is_late:
+    if options.workers > 1 and is_late and not begun:
         print("--workers: with allowed_lateness the lines are applied by one worker, in order", file=sys.stderr)
         return 1
-    return int(options.workers)
+    if f"file:{digest}" in store.notes(f"file:{digest}"):
+        return 1
+    return int(begun.pop()) if begun else int(options.workers)
 
 
 def _run_workers(
