@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from journeys._time import format_instant, parse_instant
+from journeys._time import DAY, format_instant, parse_instant
 from journeys.cli._io import (
     Failure,
     Progress,
@@ -35,9 +35,6 @@ from journeys.runtime.analysis.forecast import forecast
 from journeys.runtime.analysis.forecast_notes import notes
 from journeys.runtime.analysis.forecast_population import Population
 from journeys.runtime.evaluator import Evaluator
-
-#: microseconds by which a store may lag without a word
-DAY = 86_400_000_000
 
 
 def add_commands(commands: Any) -> None:

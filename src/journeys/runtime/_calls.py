@@ -83,6 +83,11 @@ def ids_of(call: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return user_id, anonymous_id
 
 
+def id_key(user_id: str | None, anonymous_id: str | None) -> str:
+    """The id key under which a call comes: its user's, else its anonymous visitor's (P1)."""
+    return f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
+
+
 def message_id_of(call: Mapping[str, Any]) -> str | None:
     """The ``messageId``, None if it has none."""
     value = call.get("messageId")

@@ -288,7 +288,7 @@ class Processor:
     # whose it is (P1, P2)
 
     def _key(self, user_id: str | None, anonymous_id: str | None) -> str:
-        id_key = _id_key(user_id, anonymous_id)
+        id_key = _calls.id_key(user_id, anonymous_id)
         return self.links.get(id_key, id_key) if self.links else id_key
 
     def find(self, id_key: str) -> ProfileState | None:
@@ -575,7 +575,3 @@ class Processor:
 def _may_be_plain(plan: Plan) -> bool:
     """Whether there are calls that need no closer look under this plan."""
     return not plan.may_be_late and not plan.makes_profiles and plan.limits.max_payload_bytes >= _PLAIN_CALL
-
-
-def _id_key(user_id: str | None, anonymous_id: str | None) -> str:
-    return "u:" + user_id if user_id is not None else f"a:{anonymous_id}"

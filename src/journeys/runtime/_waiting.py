@@ -96,8 +96,8 @@ class WaitingInputs:
 
 
 def id_key_of(call: Mapping[str, Any]) -> str:
-    """The id key under which a valid call comes: its user's, else its anonymous visitor's (P1)."""
-    return f"u:{call['userId']}" if call.get("userId") is not None else f"a:{call['anonymousId']}"
+    """The id key under which a valid call comes."""
+    return _calls.id_key(call.get("userId"), call.get("anonymousId"))
 
 
 def id_keys_of(call: Mapping[str, Any]) -> list[str]:

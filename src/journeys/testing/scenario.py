@@ -149,10 +149,10 @@ class Scenario:
 
     def _meet(self, call: Mapping[str, Any]) -> None:
         """Who is named in a call is somebody of the story too, as if the story had made them."""
-        if (user_id := call.get("userId")) is not None and ("u", user_id) not in self._people:
-            self._people["u", user_id] = User(self, user_id, None)
-        if (anonymous_id := call.get("anonymousId")) is not None and ("a", anonymous_id) not in self._people:
-            self._people["a", anonymous_id] = User(self, None, anonymous_id)
+        if (user_id := call.get("userId")) is not None:
+            self.user(user_id)
+        if (anonymous_id := call.get("anonymousId")) is not None:
+            self.anonymous(anonymous_id)
 
     def _after_the_last(self, call: Mapping[str, Any], received: int) -> int:
         """What one person does follows strictly, by a microsecond: goals and funnels are told so (S11, C8)."""

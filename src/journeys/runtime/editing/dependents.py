@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -90,9 +90,9 @@ def _leading(journey: Journey, step: str) -> Iterator[Dependent]:
             yield Dependent(kind=kind, path=each.path, name=step, message=message)
 
 
-def _without(journey: Journey, step: str) -> Journey:
-    """The journey with the step cut off: whatever leads to it ends."""
-    return attrs.evolve(journey, steps={key: each for key, each in journey.steps.items() if key != step})
+def _without(journey: Journey, *gone: str) -> Journey:
+    """The journey with steps cut off: whatever leads to them ends."""
+    return attrs.evolve(journey, steps={key: each for key, each in journey.steps.items() if key not in gone})
 
 
 def _after(journey: Journey, start: str, lost: set[str], roots: set[str]) -> Iterator[Dependent]:
@@ -107,30 +107,34 @@ def _after(journey: Journey, start: str, lost: set[str], roots: set[str]) -> Ite
 
 
 def _reading(journey: Journey, gone: set[str], step: str) -> Iterator[Dependent]:
-    """What reads an event of the context that nothing else brings there; what the step itself reads goes with it."""
-    others = aliases(attrs.evolve(journey, steps={key: each for key, each in journey.steps.items() if key != step}))
-    own = member("$.steps", step) + "."
-    for each in _context(journey):
-        if each.name not in gone or each.name in others or each.path.startswith(own):
-            continue
-        if each.path.startswith("$.exit_send") and each.name in exit_aliases(journey):
-            continue
-        message = f"reads {each.name!r}, which only {step!r} brings into the journey context"
-        yield Dependent(kind=each.place or "condition", path=each.path, name=each.name, message=message)
+    """What reads an event of the context that only the step brings there; what it reads itself goes with it."""
+    brought = dict.fromkeys(gone, f"only {step!r} brings into the journey context")
+    return _readers(journey, brought, aliases(_without(journey, step)), (member("$.steps", step) + ".",))
 
 
 def _reading_behind(journey: Journey, roots: set[str], lost: set[str]) -> Iterator[Dependent]:
     """What reads, elsewhere, an event that is lost with the followers, if these go too."""
     gone = roots | lost
-    kept = aliases(attrs.evolve(journey, steps={key: each for key, each in journey.steps.items() if key not in gone}))
-    behind = {alias_of(each): key for key in journey.steps if key in lost for each in _branches(journey.steps[key])}
+    brought = {
+        alias_of(each): f"{key!r} brings, and that would go as well"
+        for key in journey.steps
+        if key in lost
+        for each in _branches(journey.steps[key])
+    }
     going = tuple(member("$.steps", key) + "." for key in gone)
+    return _readers(journey, brought, aliases(_without(journey, *gone)), going)
+
+
+def _readers(
+    journey: Journey, brought: Mapping[str, str], given: Container[str], going: tuple[str, ...]
+) -> Iterator[Dependent]:
+    """What reads one of these events that is not given still, and what is told of it; not what goes itself."""
     for each in _context(journey):
-        if each.name not in behind or each.name in kept or each.path.startswith(going):
+        if each.name not in brought or each.name in given or each.path.startswith(going):
             continue
         if each.path.startswith("$.exit_send") and each.name in exit_aliases(journey):
             continue
-        message = f"reads {each.name!r}, which {behind[each.name]!r} brings, and that would go as well"
+        message = f"reads {each.name!r}, which {brought[each.name]}"
         yield Dependent(kind=each.place or "condition", path=each.path, name=each.name, message=message)
 
 
@@ -167,13 +171,9 @@ def _of_branch(journey: Journey, key: str, step: s.Step, name: str) -> Iterator[
         elif other == target:
             yield Dependent(kind="join", path=at, name=other, message=f"others lead to {other!r} as well")
     yield from _reading_behind(without, set(), lost)
-    given = aliases(without)
-    for each in _context(journey):
-        own = each.path.startswith(element(member("$.steps", key) + ".branches", names.index(name)) + ".")
-        exits = each.path.startswith("$.exit_send") and each.name in exit_aliases(journey)
-        if each.name in aliases(journey) and each.name not in given and not own and not exits:
-            message = f"reads {each.name!r}, which only the branch {name!r} brings into the journey context"
-            yield Dependent(kind=each.place or "condition", path=each.path, name=each.name, message=message)
+    own = element(member("$.steps", key) + ".branches", names.index(name)) + "."
+    brought = dict.fromkeys(aliases(journey), f"only the branch {name!r} brings into the journey context")
+    yield from _readers(journey, brought, aliases(without), (own,))
 
 
 def _of_rule(journey: Journey, key: str) -> Iterator[Dependent]:
