@@ -24,6 +24,7 @@ from bench.memory import entries, strings
 from bench.options import Options
 from bench.workload import Call
 from journeys import Evaluator
+from journeys.runtime import _people
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +36,7 @@ CALLS_WANTED_WITH_TRACE = 22
 BYTES_UNWANTED = 1
 #: newer Pythons make larger objects
 BYTES_LIVE = 1_650 if sys.version_info < (3, 12) else 1_850
+BYTES_AT_REST = 360
 #: bytes of one state in a durable store when one instance is live
 STATE_BYTES = 540
 
@@ -104,6 +106,16 @@ def test_other_profiles_cost_an_event_nothing(calls: list[Call]) -> None:
 
 
 def test_a_live_instance_is_small() -> None:
+    assert bytes_live() <= BYTES_LIVE
+
+
+def test_it_is_much_smaller_when_its_profile_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_people, "AWAKE", 10)
+    assert bytes_live() <= BYTES_AT_REST
+
+
+def bytes_live() -> float:
+    """What remains allocated of one live instance and its profile."""
     made = strings(2_000)
     kept, _ = subject.evaluator()
     kept.feed_many(list(entries(("w" + user, c, "w" + message, at) for user, c, message, at in made)))
@@ -115,7 +127,7 @@ def test_a_live_instance_is_small() -> None:
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown / len(made) <= BYTES_LIVE
+    return grown / len(made)
 
 
 class Counting:

@@ -35,6 +35,7 @@ VALUES, CONDITIONS, FEATURES = "plan/values.py", "plan/conditions.py", "plan/fea
 COMPUTED, COMPILER, COMPILE = "plan/computed.py", "plan/compiler.py", "plan/compile.py"
 PROCESSOR, CORE, CALLS = "runtime/_processor.py", "runtime/_core.py", "runtime/_calls.py"
 RECENT = "runtime/_recent.py"
+REST, PEOPLE, AGENDA = "engine/_rest.py", "runtime/_people.py", "runtime/_agenda.py"
 MEMORY, OUTBOX = "runtime/stores/memory.py", "runtime/stores/_outbox.py"
 STATEMENTS, SQLITE, OPERATIONS = (
     "runtime/stores/_statements.py",
@@ -867,6 +868,51 @@ MUTANTS = [
         "",
         area="delivery",
     ),
+    # profiles at rest
+    Mutant(
+        "at rest it is taken for one's own", "O6", REST, "        or instance.owner != profile.id\n", "", area="people"
+    ),
+    Mutant("at rest an age is forgotten", "X4", REST, "        or instance.due != profile.due\n", "", area="people"),
+    Mutant(
+        "a migrated instance gets another id at rest",
+        "V2",
+        REST,
+        "        or instance.origin != plan.version\n",
+        "",
+        area="people",
+    ),
+    Mutant(
+        "a place is lost with the sleep of its profile",
+        "T5",
+        AGENDA,
+        "elif profile.scheduled >= NEVER or first <= profile.scheduled <= last:",
+        "elif first <= profile.scheduled <= last:",
+        area="people",
+    ),
+    Mutant(
+        "what is due in an open bag is forgotten",
+        "T5",
+        AGENDA,
+        "            heappush(self._near, (due, key))\n            return",
+        "            return",
+        area="people",
+    ),
+    Mutant(
+        "who sleeps through a publication wakes as somebody else",
+        "V2",
+        PEOPLE,
+        "        self._woken.clear()\n",
+        "",
+        area="people",
+    ),
+    Mutant(
+        "names that all have in common may name the erased",
+        "V6",
+        PEOPLE,
+        "        if self._forms.name_any(",
+        "        if False and self._forms.name_any(",
+        area="people",
+    ),
 ]
 
 #: no bug at all, for each area: the tests must pass on the copy, or they say nothing of the others
@@ -879,7 +925,7 @@ CONTROLS = [
         '"""Instants, durations and local times.',
         area,
     )
-    for area in ("engine", "stores", "delivery")
+    for area in ("engine", "people", "stores", "delivery")
 ]
 
 #: the few of the normal run: one for each kind of code
@@ -890,6 +936,7 @@ SHORT = [
     "a late entry at the end enters",
     "one restart too many",
     "restarts are forgotten",
+    "a place is lost with the sleep of its profile",
     "sqlite: a version is not checked",
     "one try too many",
 ]

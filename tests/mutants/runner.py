@@ -1,6 +1,6 @@
 """Applies mutants to a copy of the package, each by itself, and says which of them the tests notice.
 
-python -m tests.mutants.runner [NAME …] [--area engine|stores|delivery] [--jobs 2]
+python -m tests.mutants.runner [NAME …] [--area engine|people|stores|delivery] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ TESTS = {
         "tests/plan/test_conditions.py",
         "tests/engine/test_same_answer.py",
     ],
+    "people": ["tests/engine/test_rest.py", "tests/runtime/test_agenda.py", "tests/runtime/test_people.py"],
     "stores": [
         "tests/runtime/test_core.py",
         "tests/runtime/test_recent.py",

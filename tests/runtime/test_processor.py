@@ -48,7 +48,7 @@ def test_an_input_that_waits_is_due() -> None:
     made.follow_replay()
     assert made.next_due == instant("PT5H")
     assert made.watermark == instant("PT4H")
-    assert made.states == {}
+    assert len(made.states) == 0
 
 
 def test_what_has_changed_since_the_last_batch() -> None:

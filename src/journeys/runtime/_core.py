@@ -52,7 +52,7 @@ class Core:
     def __init__(self, plan: Plan, *, exclusive: bool, traces: bool, worker: str, lease: int) -> None:
         self.plan = plan
         self.effects = Effects(traces=traces)
-        self.processor = Processor(plan, self.effects)
+        self.processor = Processor(plan, self.effects, rests=exclusive and not traces)
         self.exclusive = exclusive
         self.worker = worker
         self.lease = lease
@@ -427,7 +427,7 @@ class Core:
         self.processor.use(plan)
         self._recent.clear()
         if self.exclusive:
-            for profile in self.processor.states.values():
+            for profile in self.processor.states.renewed():
                 bind(profile, plan)
 
     def commit_notes(
@@ -446,7 +446,7 @@ class Core:
         """
         processor = self.processor
         if self.exclusive:
-            for profile in list(processor.states.values()):
+            for profile in processor.states.values():
                 change(processor.engine, profile)
                 processor.changed(profile)
             yield from self._flush()
@@ -486,7 +486,7 @@ class Core:
         """Shows every profile as it is; nothing is changed."""
         processor = self.processor
         if self.exclusive:
-            for profile in list(processor.states.values()):
+            for profile in processor.states.values():
                 see(processor.engine, profile)
             return
         after: str | None = None
@@ -499,6 +499,7 @@ class Core:
     def apply_to(self, calls: Sequence[Any], apply: Callable[[], None]) -> Generator[Request, Any, None]:
         """Loads the profiles of the calls, lets ``apply`` change them, and commits."""
         if self.exclusive:
+            self.processor.states.make_room()
             apply()
             yield from self._flush()
             return

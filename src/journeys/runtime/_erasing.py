@@ -73,7 +73,7 @@ def _erase_here(
     id_keys = {key} | (set(person.linked) if person is not None else set())
     id_keys |= {each for each, leads_to in processor.links.items() if leads_to == key}
     for each in id_keys:
-        processor.states.pop(each, None)
+        processor.states.discard(each)
         processor.links.pop(each, None)
     processor.forget(id_keys)
     others = _all_keys(strangers)

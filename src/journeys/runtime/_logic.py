@@ -293,11 +293,12 @@ class Logic:
     def _figures(self) -> Steps[dict[str, int]]:
         figures = dict((yield from self._ask("figures")))
         if self._core.exclusive:
-            states = self._core.processor.states.values()
+            people = self._core.processor.states
+            standing = [(each.live, each.due < NEVER) for each in people.values()]
             figures |= {
-                "profiles": len(states),
-                "live": sum(each.live for each in states),
-                "due": sum(each.due < NEVER for each in states),
+                "profiles": len(people),
+                "live": sum(live for live, _ in standing),
+                "due": sum(is_due for _, is_due in standing),
                 "records": len(self._core.effects.records),
                 "waiting": len(self._core.processor.waiting),
             }

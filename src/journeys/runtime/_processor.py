@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from journeys._time import EPOCH, of_datetime, to_datetime
@@ -18,12 +17,15 @@ from journeys.engine._advance import Engine, write_traits
 from journeys.engine._effects import Effects
 from journeys.engine._identity import merge
 from journeys.engine._publishing import backfill
+from journeys.engine._rest import Rest
 from journeys.engine._state import ProfileState
 from journeys.errors import InvalidCall
 from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
 from journeys.runtime import _calls
+from journeys.runtime._agenda import Agenda
 from journeys.runtime._calls import ACCEPTED, DUPLICATE, LATE, Answer
+from journeys.runtime._people import People
 from journeys.runtime._waiting import WaitingInputs, id_keys_of
 
 _ANSWERS = {_advance.ACCEPTED: ACCEPTED, _advance.LATE: LATE, _advance.DUPLICATE: DUPLICATE}
@@ -43,15 +45,15 @@ _ERASED = Answer("rejected", "erased", "this profile has been erased; lift the e
 class Processor:
     """Applies calls to profiles under a plan."""
 
-    def __init__(self, plan: Plan, effects: Effects) -> None:
+    def __init__(self, plan: Plan, effects: Effects, *, rests: bool = False) -> None:
         self.effects = effects
         self.engine = Engine(plan, effects)
         self.plan = plan
         self._may_be_plain = _may_be_plain(plan)
         #: names of events that are valid and that nobody wants
         self._known: set[str] = set()
-        #: profile key -> state, id key -> profile key (P2)
-        self.states: dict[str, ProfileState] = {}
+        #: by profile key; id key -> profile key (P2)
+        self.states = People(rests=rests)
         self.links: dict[str, str] = {}
         #: which id keys are erased (V6)
         self.erased: Any = frozenset()
@@ -59,8 +61,7 @@ class Processor:
         self.watermark = -1
         #: the greatest timestamp of a valid call so far: a replay's watermark follows it (T8)
         self._latest = EPOCH
-        #: (deadline, profile key), also of deadlines that have moved since and of profiles that are gone
-        self._queue: list[tuple[int, str]] = []
+        self._agenda = Agenda()
         #: inputs that wait for the watermark (T8)
         self.waiting = WaitingInputs(plan)
         #: what has changed since it was last asked for: profiles, links, keys that are gone, waiting inputs
@@ -87,9 +88,10 @@ class Processor:
 
     def clear(self) -> None:
         """Forgets all profiles, ready for those of the next batch; changes are noted from now on."""
-        self.states, self.links, self.new_links, self.gone = {}, {}, {}, {}
+        self.states = People()
+        self.links, self.new_links, self.gone = {}, {}, {}
         self.touched = set()
-        self._queue = []
+        self._agenda = Agenda()
         self.waiting.clear()
 
     def feed(self, call: Any, received: int | None = None, live: bool = False) -> Answer:
@@ -169,29 +171,35 @@ class Processor:
             return ACCEPTED
         since = moment - EPOCH
         timestamp = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-        key = "u:" + user_id
         states = self.states
-        profile = states.get(key)
-        if profile is None:
-            if key in self.links:
-                key = self.links[key]
-                profile = states.get(key) or ProfileState(key)
-            else:
-                profile = ProfileState(key, user_id)
+        profile: Any = states.users.get(user_id)
+        if type(profile) is not ProfileState:
+            profile = self._awake(user_id, profile)
         outcome = self.engine.event(profile, route, properties.copy(), timestamp, message_id, self.watermark)
         if outcome is not _ACCEPTED and outcome is not _LATE:
             return self._refused(outcome)
         if profile.accepted == 1:
-            states[key] = profile
+            states[profile.key] = profile
         if self.touched is not None:
             self.touched.add(profile)
         elif profile.due < profile.scheduled:
-            profile.scheduled = profile.due
-            heappush(self._queue, (profile.due, key))
+            self._agenda.put(profile)
         if outcome is _ACCEPTED:
             return ACCEPTED
         self.effects.counters["late"] += 1
         return LATE
+
+    def _awake(self, user_id: str, rest: Rest | None) -> ProfileState:
+        """The profile of a user that is at rest, known under another id, or new."""
+        states = self.states
+        states.make_room()
+        key = "u:" + user_id
+        if rest is not None:
+            return states.wake(rest, key, user_id)
+        if key in self.links:
+            key = self.links[key]
+            return states.get(key) or ProfileState(key)
+        return ProfileState(key, user_id)
 
     def _take_closely(self, call: Any, received: int | None, live: bool) -> Answer:
         answer = self._feed_closely(call, received, live)
@@ -343,6 +351,7 @@ class Processor:
         anonymous_id: str | None,
         watermark: int,
     ) -> Answer:
+        self.states.make_room()
         profile = self.states.get(key)
         other = rename = None
         is_new = False
@@ -388,7 +397,8 @@ class Processor:
     def _link(self, source: str, profile: ProfileState, other: ProfileState | None, rename: str | None) -> None:
         ids = [source]
         if rename is not None:
-            self.states[rename] = self.states.pop(source)
+            del self.states[source]
+            self.states[rename] = profile
             self.gone[source] = profile.version
             profile.version = 0
             profile.scheduled = NEVER  # its place in the queue has the old key
@@ -424,9 +434,8 @@ class Processor:
         """Notes that a profile has changed; where no store does so, also when it is next due."""
         if self.touched is not None:
             self.touched.add(profile)
-        elif profile.due < profile.scheduled:
-            profile.scheduled = profile.due
-            heappush(self._queue, (profile.due, profile.key))
+        else:
+            self._agenda.put(profile)
 
     def backfill(self, call: Any) -> tuple[ProfileState | None, bool]:
         """Remembers a call of the past (C4); answers its profile, and whether it was new."""
@@ -472,8 +481,8 @@ class Processor:
 
     def forget(self, id_keys: set[str]) -> None:
         """An erased profile has no deadlines, and nothing of it waits (V6)."""
-        self._queue = [each for each in self._queue if each[1] not in id_keys]
-        heapify(self._queue)
+        self._agenda.forget(id_keys)
+        self.states.forget(id_keys)
         self.engine.let_go()
         for id_key in id_keys:
             self.new_links.pop(id_key, None)
@@ -541,15 +550,13 @@ class Processor:
 
     def fire(self, until: int) -> int:
         """Every deadline ``<= until`` fires; answers the instant of the last one, -1 if there was none."""
-        queue, last = self._queue, -1
-        while queue and queue[0][0] <= until:
-            profile = self.states.get(heappop(queue)[1])
-            if profile is None:
-                continue
-            profile.scheduled = NEVER
-            if profile.due <= until:
-                self.engine.advance(profile, until)
-                last = max(last, self.engine.now)
+        states, last = self.states, -1
+        while (key := self._agenda.pop(until, states)) is not None:
+            states.make_room()
+            profile = states[key]
+            profile.scheduled = NEVER  # that place is gone
+            self.engine.advance(profile, until)
+            last = max(last, self.engine.now)
             if profile.due < NEVER:
                 self.changed(profile)
         return last
@@ -557,18 +564,7 @@ class Processor:
     @property
     def next_due(self) -> int | None:
         """The earliest deadline of all profiles, or of an input that waits."""
-        queue = self._queue
-        while queue:
-            at, key = queue[0]
-            profile = self.states.get(key)
-            if profile is not None and profile.due == at:
-                break
-            heappop(queue)
-            if profile is not None:
-                profile.scheduled = profile.due
-                if profile.due < NEVER:
-                    heappush(queue, (profile.due, key))
-        instants = (queue[0][0] if queue else None, self.waiting.next)
+        instants = (self._agenda.next_due(self.states), self.waiting.next)
         return min((each for each in instants if each is not None), default=None)
 
 

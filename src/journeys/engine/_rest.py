@@ -1,0 +1,151 @@
+"""A profile at rest: all that is known of it in one tuple, a quarter of the room that its objects take.
+
+Whatever is the same for many profiles (versions, steps, names of properties) is one number for all of them. What is
+left is nearly always text and numbers, so the garbage collector does not look at it either. Nothing is lost: what has
+no short form is kept in the tuple as the object that it is, and a woken profile is what it was (the base of I4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from journeys.engine._state import EMPTY_LIST, LIVE, Instance, ProfileState, Wait
+
+#: due, scheduled, number of its form, clock, inputs, instances and records it has had, marks, and what the form names
+Rest = tuple[Any, ...]
+#: what many profiles have in common: the journeys it was in, names of what is rare, and the same of its instance
+Form = tuple[Any, ...]
+
+#: a dict with more entries than this stays one
+_MANY = 32
+#: how many forms there may be: a space has a few for each of its steps, but names of properties may be anything
+_FORMS = 16_384
+_new = object.__new__
+
+
+class Forms:
+    """Puts profiles to rest and wakes them; knows what they have in common."""
+
+    __slots__ = ("_forms", "_numbers")
+
+    def __init__(self) -> None:
+        self._forms: list[Form] = []
+        self._numbers: dict[Form, int] = {}
+
+    def rest(self, profile: ProfileState) -> Rest | None:
+        """The profile as a tuple; None if it has to stay as it is."""
+        if profile.crowd is not None or profile.version:
+            return None
+        instances, rare, marks = profile.instances, profile.__dict__, profile.marks
+        lives: Form | None = None
+        values: tuple[Any, ...] = ()
+        if instances:
+            if len(instances) == 1:
+                lives, values = _instance_at_rest(profile, instances[0])
+            if lives is None:
+                lives, values = (), (instances,)
+        if rare:
+            values = (*map(_shortened, rare.values()), *values)
+        number = self._number_of((profile.been, (*rare,), lives))
+        if number < 0:
+            return None
+        kept: Any = marks
+        if len(marks) <= _MANY:
+            kept = (*marks, *marks.values())
+            if len(kept) == 2 and kept[1] == profile.clock:
+                kept = kept[0]
+        due, place, clock = profile.due, profile.scheduled, profile.clock
+        return (due, place, number, clock, profile.accepted, profile.order, profile.seq, kept, *values)
+
+    def _number_of(self, form: Form) -> int:
+        number = self._numbers.get(form)
+        if number is None:
+            if len(self._forms) >= _FORMS:
+                return -1
+            number = self._numbers[form] = len(self._forms)
+            self._forms.append(form)
+        return number
+
+    def wake(self, rest: Rest, key: str, shown: str) -> ProfileState:
+        """The profile that was put to rest, under its key and the id in it."""
+        profile = _new(ProfileState)
+        profile.key, profile.id = key, shown
+        due, profile.scheduled, number, clock, profile.accepted, profile.order, profile.seq, marks, *values = rest
+        profile.been, names, lives = self._forms[number]
+        profile.due, profile.clock = due, clock
+        profile.version, profile.crowd = 0, None
+        kind = type(marks)
+        profile.marks = {marks: clock} if kind is str else _dict(marks, 0) if kind is tuple else marks
+        if names:
+            for name, value in zip(names, values, strict=False):
+                is_short = type(value) is tuple and value and value[0] is ...
+                setattr(profile, name, _dict(value, 1) if is_short else value)
+            del values[: len(names)]
+        if lives is None:
+            profile.instances = EMPTY_LIST
+        else:
+            profile.instances = [_woken_instance(due, shown, lives, values)] if lives else values[0]
+        return profile
+
+    def name_any(self, texts: Collection[str]) -> bool:
+        """Whether a text is in what profiles have in common, as a name of a property may have it."""
+        names = {name for form in self._forms for name in _names_in(form)}
+        return any(text in name for text in texts for name in names)
+
+
+def _names_in(form: Form) -> Iterator[str]:
+    for each in form:
+        if type(each) is tuple:
+            yield from _names_in(each)
+        elif type(each) is str:
+            yield each
+
+
+def _shortened(value: Any) -> Any:
+    """A dict with few entries as a tuple that begins as no other does."""
+    return (..., *value, *value.values()) if type(value) is dict and len(value) <= _MANY else value
+
+
+def _dict(flat: tuple[Any, ...], begin: int) -> dict[Any, Any]:
+    """The dict whose names, then whose values, the tuple has from a place on."""
+    half = (len(flat) + begin) >> 1
+    return dict(zip(flat[begin:half], flat[half:]))  # noqa: B905 - a keyword costs half as much again
+
+
+def _instance_at_rest(profile: ProfileState, instance: Instance) -> tuple[Form | None, tuple[Any, ...]]:
+    """What an instance has in common with others, and its own; None if it has no short form."""
+    waits, context, plan, entered_at = instance.waits, instance.context, instance.plan, instance.entered_at
+    age = plan.max_age_micros
+    if (
+        len(waits) != 1
+        or len(context) != 1
+        or instance.status != LIVE
+        or instance.origin != plan.version
+        or instance.owner != profile.id
+        or instance.due != profile.due
+        or not age
+        or instance.expires_at != entered_at + age
+    ):
+        return None, ()
+    wait = waits[0]
+    rare = instance.__dict__
+    ((event, properties),) = context.items()
+    form = (plan, wait.step, wait.branch, wait.removal, instance.visited, (*rare,), event, (*properties,))
+    own = (instance.cause, instance.identifier, entered_at, instance.order, wait.due, wait.count)
+    return form, (*own, *properties.values(), *rare.values())
+
+
+def _woken_instance(due: int, shown: str, form: Form, values: list[Any]) -> Instance:
+    instance, wait = _new(Instance), _new(Wait)
+    plan, wait.step, wait.branch, wait.removal, instance.visited, rare, event, names = form
+    cause, identifier, entered_at, instance.order, wait.due, wait.count, *more = values
+    instance.plan, instance.origin, instance.owner, instance.status = plan, plan.version, shown, LIVE
+    instance.cause, instance.identifier, instance.entered_at, instance.due = cause, identifier, entered_at, due
+    instance.expires_at = entered_at + plan.max_age_micros
+    instance.waits = [wait]
+    instance.context = {event: dict(zip(names, more))}  # noqa: B905 - as above, and more may follow
+    if rare:
+        for name, value in zip(rare, more[len(names) :], strict=True):
+            setattr(instance, name, value)
+    return instance
