@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from struct import Struct
 from typing import Any, Generic, Self, TypeVar
 
 from journeys._time import described
@@ -22,9 +23,10 @@ from journeys.runtime.stores._sync import SyncStore
 
 try:
     import psycopg
-    from psycopg import errors
+    from psycopg import adapters, errors
+    from psycopg.adapt import Dumper
     from psycopg.conninfo import conninfo_to_dict
-    from psycopg.pq import ConnStatus, TransactionStatus
+    from psycopg.pq import ConnStatus, Format, TransactionStatus
 except ImportError as missing:
     raise JourneysError("PostgreSQL needs psycopg: pip install 'journeys[postgres]'") from missing
 
@@ -119,19 +121,48 @@ def _request(statement: Statement) -> tuple[str, Sequence[Any] | None]:
     return (statement.sql.replace("?", "%s"), args) if args else (statement.sql, None)
 
 
-def _array(column: Sequence[Any]) -> str:
-    """The text of an array: psycopg's own way to make one takes most of the time of a large commit."""
-    return "{" + ",".join(map(_element, column)) + "}"
+class _ByteStrings(bytes):
+    """An array of byte strings in PostgreSQL's binary form, which is half as long as its text and read far faster."""
 
 
-def _element(value: str | int | bytes | None) -> str:
-    if value is None:
-        return "NULL"
-    if type(value) is int:
-        return str(value)
-    if type(value) is str:
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return '"\\\\x' + value.hex() + '"'  # type: ignore[union-attr]
+class _ByteStringsDumper(Dumper):
+    format = Format.BINARY
+    oid = adapters.types["bytea"].array_oid
+
+    def dump(self, obj: Any) -> Any:
+        return obj
+
+
+adapters.register_dumper(_ByteStrings, _ByteStringsDumper)
+_length = Struct(">i").pack
+_NULL = _length(-1)
+#: one dimension, some may be NULL, their type, how many they are, the number of the first
+_heading = Struct(">iiIii").pack
+
+
+def _array(column: Sequence[Any]) -> str | _ByteStrings:
+    """An array: psycopg's own way to make one takes most of the time of a large commit."""
+    types = {*map(type, column)}
+    if types == {str}:
+        return _texts(column)
+    if bytes in types:
+        return _byte_strings(column)
+    if str in types:
+        return "{" + ",".join("NULL" if text is None else _texts([text])[1:-1] for text in column) + "}"
+    return "{" + repr([*column])[1:-1].replace("None", "NULL") + "}"
+
+
+def _texts(column: Sequence[str]) -> str:
+    """NUL parts them until the rest is escaped; if one has a NUL, it is left for psycopg to refuse."""
+    joined = "\0".join(column).replace("\\", "\\\\").replace('"', '\\"')
+    return '{"' + (joined.replace("\0", '","') if joined.count("\0") < len(column) else joined) + '"}'
+
+
+def _byte_strings(column: Sequence[bytes | None]) -> _ByteStrings:
+    parts = [_heading(1, 1, adapters.types["bytea"].oid, len(column), 1)]
+    for value in column:
+        parts += (_NULL,) if value is None else (_length(len(value)), value)
+    return _ByteStrings(b"".join(parts))
 
 
 class PostgresStore(SyncStore):
@@ -199,10 +230,10 @@ class PostgresStore(SyncStore):
 def _send(connection: psycopg.Connection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
     with _our_errors():
         if len(batch) == 1:
-            cursors = [connection.execute(*_request(batch[0]))]
+            cursors = [connection.execute(*_request(batch[0]), binary=True)]
         else:
             with connection.pipeline():
-                cursors = [connection.execute(*_request(statement)) for statement in batch]
+                cursors = [connection.execute(*_request(statement), binary=True) for statement in batch]
         return [
             cursor.fetchall() if type(statement) is Ask else cursor.rowcount
             for cursor, statement in zip(cursors, batch, strict=True)
@@ -383,10 +414,10 @@ class AsyncPostgresStore:
 async def _send_async(connection: psycopg.AsyncConnection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
     with _our_errors():
         if len(batch) == 1:
-            cursors = [await connection.execute(*_request(batch[0]))]
+            cursors = [await connection.execute(*_request(batch[0]), binary=True)]
         else:
             async with connection.pipeline():
-                cursors = [await connection.execute(*_request(statement)) for statement in batch]
+                cursors = [await connection.execute(*_request(statement), binary=True) for statement in batch]
         return [
             await cursor.fetchall() if type(statement) is Ask else cursor.rowcount
             for cursor, statement in zip(cursors, batch, strict=True)
