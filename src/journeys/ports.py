@@ -337,7 +337,10 @@ class Store(Protocol):
         ...
 
     def walk(self, after: str | None, limit: int) -> Sequence[str]:
-        """Profile keys in code point order after the given one."""
+        """Profile keys after the given one, in an order that never changes.
+
+        It is that of code points; of keys over 600 characters that begin alike, it may be another.
+        """
         ...
 
     def claim_deliveries(
