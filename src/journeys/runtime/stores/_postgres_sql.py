@@ -95,11 +95,15 @@ _VERSION_5 = (
 )
 
 _AMONG = "= ANY(?)"
+# How many they are is hidden from the planner: else it takes a plan for so few to be worth planning anew each time.
+_GIVEN = "(SELECT ?::{0}[])"
+_TEXTS = f"unnest({_GIVEN.format('text')})"
 _ITS_PLACE = _PLACE.format("ids.key", "ids.digest")
 _PLACE_OF = _PLACE.format("{0}", _DIGEST)
 _DIGEST_OF = f"CASE WHEN char_length({{0}}) > {_LONG} THEN {_DIGEST} ELSE '' END"
 _THIS_ID = f"{_ITS_PLACE} = {_PLACE_OF.format('c.key')}"
-_KEY_AMONG = f"{_ITS_PLACE} = ANY(ARRAY(SELECT {_PLACE_OF.format('k')} FROM unnest(?::text[]) k))"
+_KEY_AMONG = f"{_ITS_PLACE} = ANY(ARRAY(SELECT {_PLACE_OF.format('k')} FROM {_TEXTS} k))"
+_state_of = attrgetter("state")
 _CLAIMED = "outbox.id = c.id AND outbox.worker = c.worker"
 
 _DELIVERY_TYPES = {"body": "bytea", "at": "bigint", "version": "bigint", "attempt": "bigint"}
@@ -108,7 +112,7 @@ _RECORD_TYPES = {"at": "bigint", "seq": "bigint"}
 
 def _rows(**types: str) -> str:
     """The rows of a ``Bulk``, which come as one array for each column."""
-    return f"unnest({', '.join(f'?::{type_}[]' for type_ in types.values())}) AS c({', '.join(types)})"
+    return f"unnest({', '.join(map(_GIVEN.format, types.values()))}) AS c({', '.join(types)})"
 
 
 _CREATED = _rows(key="text", state="bytea", due="bigint", live="bigint", hash="text")
@@ -201,9 +205,10 @@ class PostgresStatements(Statements):
         "UPDATE outbox SET ready = 0, worker = NULL, tries = tries - 1"
         f" FROM {_rows(id='text', worker='text')} WHERE {_CLAIMED}"
     )
+    # not hidden: the best way depends on how much is there
     put_off = (
         "WITH behind AS MATERIALIZED (SELECT f.n, c.ready"
-        f" FROM {_rows(ready='bigint', id='text', worker='text')}"
+        " FROM unnest(?::bigint[], ?::text[], ?::text[]) AS c(ready, id, worker)"
         " JOIN outbox h ON h.id = c.id AND h.worker = c.worker"
         " JOIN outbox f ON f.order_key = h.order_key AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n"
         " WHERE f.ready < c.ready FOR UPDATE OF f SKIP LOCKED)"
@@ -211,7 +216,7 @@ class PostgresStatements(Statements):
     )
     forget = f"INSERT INTO erased (hash) SELECT * FROM {_rows(hash='text')} ON CONFLICT DO NOTHING"
 
-    names_given = "SELECT unnest(?::text[])"
+    names_given = f"SELECT {_TEXTS}"
     of_each_name = (
         "SELECT names.name, f.n, f.{turn} AS turn, f.at FROM names"
         " CROSS JOIN LATERAL (SELECT o.n, o.ready, o.at FROM outbox o{first}) f"
@@ -272,7 +277,7 @@ class PostgresStatements(Statements):
 
     def needs_locks(self, changes: ChangeSet) -> bool:
         """Profiles that are only changed are so in the order in which they are sent, which is that of their keys."""
-        return bool(changes.links) or any(each.state is None for each in changes.states)
+        return bool(changes.links) or None in map(_state_of, changes.states)
 
     def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:
         """Locks in the order of the keys, so that two commits never wait for each other."""

@@ -180,7 +180,8 @@ class Statements:
         )
         self.all_tallies = self.tallies.replace(" WHERE journey IN (?, '')", "")
         self.meta_noted = (
-            f"SELECT schema, watermark, name, text FROM meta LEFT JOIN notes ON text <> '' AND name {among}"
+            "SELECT schema, watermark, name, text FROM meta LEFT JOIN"
+            f" (SELECT name, text FROM notes WHERE text <> '' AND name IN ({self.names_given})) noted ON TRUE"
         )
         self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
         self.figures = (

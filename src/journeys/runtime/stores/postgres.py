@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from struct import Struct
 from typing import Any, Generic, Self, TypeVar
 
@@ -116,9 +117,14 @@ def _check_conninfo(conninfo: object) -> None:
 def _request(statement: Statement) -> tuple[str, Sequence[Any] | None]:
     """A statement as psycopg takes it: rows as one array for each column."""
     if type(statement) is Bulk:
-        return statement.sql.replace("?", "%s"), [_array(column) for column in zip(*statement.rows, strict=True)]
+        return _placed(statement.sql), [_array(column) for column in zip(*statement.rows, strict=True)]
     args = [_array(arg) if type(arg) is list else arg for arg in statement[1]]
-    return (statement.sql.replace("?", "%s"), args) if args else (statement.sql, None)
+    return _placed(statement.sql), args or None
+
+
+@cache
+def _placed(sql: str) -> str:
+    return sql.replace("?", "%s")
 
 
 class _ByteStrings(bytes):
