@@ -17,7 +17,8 @@ from journeys.cli import main
 from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange
 from journeys.runtime.stores import AsyncPostgresStore, PostgresStore, open_store
-from journeys.runtime.stores.postgres import _array
+from journeys.runtime.stores._statements import Ask, Tell
+from journeys.runtime.stores._wire import exchange
 from journeys.testing._store_parts import conflicts, increased, together, until_committed
 
 
@@ -158,31 +159,46 @@ def test_rows_are_taken_in_the_order_of_their_keys(store: PostgresStore, there: 
     assert {each.state for each in store.load(keys).profiles.values()} == {b"1"}
 
 
+def told(store: PostgresStore, sql: str, *args: Any) -> list[Any]:
+    with store._borrowed() as connection:
+        rows: list[tuple[Any]] = connection.wait(exchange(connection, [Ask(sql, args)]))[0]
+    return [value for (value,) in rows]
+
+
 @pytest.mark.parametrize("texts", [[], ["a"], ["", '"', "\\", "NULL", "{,}", "é\n", None], [None, None]])
 def test_texts_arrive_as_they_are(store: PostgresStore, texts: list[str | None]) -> None:
-    with store._borrowed() as connection:
-        rows = connection.execute("SELECT unnest(%s::text[])", [_array(texts)]).fetchall()
-    assert [text for (text,) in rows] == texts
+    assert told(store, "SELECT unnest(?::text[])", texts) == texts
 
 
 @pytest.mark.parametrize("values", [[b""], [b"\0\xff", None, b"x" * 3000], [None]])
 def test_byte_strings_arrive_as_they_are(store: PostgresStore, values: list[bytes | None]) -> None:
-    with store._borrowed() as connection:
-        rows = connection.execute("SELECT unnest(%s::bytea[])", [_array(values)]).fetchall()
-    assert [value for (value,) in rows] == values
+    assert told(store, "SELECT unnest(?::bytea[])", values) == values
 
 
 def test_numbers_arrive_as_they_are(store: PostgresStore) -> None:
     numbers = [0, -1, 2**62, None]
-    with store._borrowed() as connection:
-        rows = connection.execute("SELECT unnest(%s::bigint[])", [_array(numbers)]).fetchall()
-    assert [number for (number,) in rows] == numbers
+    assert told(store, "SELECT unnest(?::bigint[])", numbers) == numbers
 
 
-def test_a_text_with_a_nul_is_refused_and_not_taken_apart(store: PostgresStore) -> None:
-    for texts in (["a\0b"], ["a", "b\0c"], ["\0", None]):
-        with store._borrowed() as connection, pytest.raises(psycopg.DataError, match="NUL"):
-            connection.execute("SELECT unnest(%s::text[])", [_array(texts)])
+def test_a_text_with_a_nul_is_refused_and_not_taken_apart_or_cut(store: PostgresStore) -> None:
+    for type_, arg in (("text[]", ["a\0b"]), ("text[]", ["a", "b\0c"]), ("text[]", ["\0", None]), ("text", "a\0b")):
+        with pytest.raises(psycopg.DataError, match="NUL"):
+            told(store, f"SELECT ?::{type_}", arg)
+
+
+def test_a_batch_is_one_transaction_and_says_what_went_wrong_in_it(store: PostgresStore) -> None:
+    """Also where its statements are prepared by then."""
+    add = Tell("INSERT INTO notes VALUES (?, ?)", ("name", "text"))
+    for _ in range(3):
+        with pytest.raises(psycopg.errors.UniqueViolation, match="notes_pkey"), store._borrowed() as connection:
+            connection.wait(exchange(connection, [add, add, Ask("SELECT count(*) FROM notes")]))
+        assert store.notes() == {}
+    for _ in range(3):
+        with store._borrowed() as connection:
+            answers = connection.wait(
+                exchange(connection, [add, Ask("SELECT name FROM notes"), Tell("DELETE FROM notes")])
+            )
+        assert answers == [1, [("name",)], 1]
 
 
 def test_long_ids_are_found_by_their_end(store: PostgresStore) -> None:

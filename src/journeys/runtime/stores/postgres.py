@@ -10,8 +10,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
-from struct import Struct
 from typing import Any, Generic, Self, TypeVar
 
 from journeys._time import described
@@ -19,17 +17,18 @@ from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
 from journeys.runtime.stores._operations import PAGE, Operations, as_unit
 from journeys.runtime.stores._postgres_sql import SESSION, PostgresStatements
-from journeys.runtime.stores._statements import Ask, Bulk, Statement, Steps, T
+from journeys.runtime.stores._statements import Statement, Steps, T
 from journeys.runtime.stores._sync import SyncStore
 
 try:
     import psycopg
-    from psycopg import adapters, errors
-    from psycopg.adapt import Dumper
+    from psycopg import errors
     from psycopg.conninfo import conninfo_to_dict
-    from psycopg.pq import ConnStatus, Format, TransactionStatus
+    from psycopg.pq import ConnStatus, TransactionStatus
 except ImportError as missing:
     raise JourneysError("PostgreSQL needs psycopg: pip install 'journeys[postgres]'") from missing
+
+from journeys.runtime.stores._wire import exchange  # which needs it, too
 
 #: how the codes begin of what the server says when it goes away, shuts down or has no room; without a code it is silent
 _UNAVAILABLE = ("08", "53", "57P")
@@ -114,63 +113,6 @@ def _check_conninfo(conninfo: object) -> None:
         raise ValueError(f"expected {right}: {error}") from None
 
 
-def _request(statement: Statement) -> tuple[str, Sequence[Any] | None]:
-    """A statement as psycopg takes it: rows as one array for each column."""
-    if type(statement) is Bulk:
-        return _placed(statement.sql), [_array(column) for column in zip(*statement.rows, strict=True)]
-    args = [_array(arg) if type(arg) is list else arg for arg in statement[1]]
-    return _placed(statement.sql), args or None
-
-
-@cache
-def _placed(sql: str) -> str:
-    return sql.replace("?", "%s")
-
-
-class _ByteStrings(bytes):
-    """An array of byte strings in PostgreSQL's binary form, which is half as long as its text and read far faster."""
-
-
-class _ByteStringsDumper(Dumper):
-    format = Format.BINARY
-    oid = adapters.types["bytea"].array_oid
-
-    def dump(self, obj: Any) -> Any:
-        return obj
-
-
-adapters.register_dumper(_ByteStrings, _ByteStringsDumper)
-_length = Struct(">i").pack
-_NULL = _length(-1)
-#: one dimension, some may be NULL, their type, how many they are, the number of the first
-_heading = Struct(">iiIii").pack
-
-
-def _array(column: Sequence[Any]) -> str | _ByteStrings:
-    """An array: psycopg's own way to make one takes most of the time of a large commit."""
-    types = {*map(type, column)}
-    if types == {str}:
-        return _texts(column)
-    if bytes in types:
-        return _byte_strings(column)
-    if str in types:
-        return "{" + ",".join("NULL" if text is None else _texts([text])[1:-1] for text in column) + "}"
-    return "{" + repr([*column])[1:-1].replace("None", "NULL") + "}"
-
-
-def _texts(column: Sequence[str]) -> str:
-    """NUL parts them until the rest is escaped; if one has a NUL, it is left for psycopg to refuse."""
-    joined = "\0".join(column).replace("\\", "\\\\").replace('"', '\\"')
-    return '{"' + (joined.replace("\0", '","') if joined.count("\0") < len(column) else joined) + '"}'
-
-
-def _byte_strings(column: Sequence[bytes | None]) -> _ByteStrings:
-    parts = [_heading(1, 1, adapters.types["bytea"].oid, len(column), 1)]
-    for value in column:
-        parts += (_NULL,) if value is None else (_length(len(value)), value)
-    return _ByteStrings(b"".join(parts))
-
-
 class PostgresStore(SyncStore):
     """Keeps everything in one schema of a PostgreSQL database, for any number of workers on any number of machines.
 
@@ -235,15 +177,7 @@ class PostgresStore(SyncStore):
 
 def _send(connection: psycopg.Connection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
     with _our_errors():
-        if len(batch) == 1:
-            cursors = [connection.execute(*_request(batch[0]), binary=True)]
-        else:
-            with connection.pipeline():
-                cursors = [connection.execute(*_request(statement), binary=True) for statement in batch]
-        return [
-            cursor.fetchall() if type(statement) is Ask else cursor.rowcount
-            for cursor, statement in zip(cursors, batch, strict=True)
-        ]
+        return connection.wait(exchange(connection, batch))
 
 
 class AsyncPostgresStore:
@@ -419,12 +353,4 @@ class AsyncPostgresStore:
 
 async def _send_async(connection: psycopg.AsyncConnection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
     with _our_errors():
-        if len(batch) == 1:
-            cursors = [await connection.execute(*_request(batch[0]), binary=True)]
-        else:
-            async with connection.pipeline():
-                cursors = [await connection.execute(*_request(statement), binary=True) for statement in batch]
-        return [
-            await cursor.fetchall() if type(statement) is Ask else cursor.rowcount
-            for cursor, statement in zip(cursors, batch, strict=True)
-        ]
+        return await connection.wait(exchange(connection, batch))
