@@ -100,7 +100,9 @@ class Core:
             yield from self._flush()
             return answers
         for _ in range(MAX_CONFLICTS):
-            self.begin()
+            if self._before is not None:
+                self.processor.latest = self._before
+            self._before = self.processor.latest
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
             if not self._knows_erased:
                 yield from self.load(self._id_keys(calls, wanted_only=True), calls, waiting_until=until)
@@ -122,12 +124,6 @@ class Core:
             self._before = None
             return answers
         raise Conflict(f"the profiles of this batch were changed by other workers {MAX_CONFLICTS} times in a row")
-
-    def begin(self) -> None:
-        """A batch begins where the last one came to that was committed."""
-        if self._before is not None:
-            self.processor.latest = self._before
-        self._before = self.processor.latest
 
     def apply(self, calls: Sequence[Any], received: int | None, live: bool = False) -> list[Answer]:
         """Applies calls to the profiles that are loaded."""

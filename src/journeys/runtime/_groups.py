@@ -54,7 +54,6 @@ class _UnderWay:
     change: ChangeSet
     answers: Sequence[Answer]
     profiles: Mapping[str, ProfileState]
-    latest_before: int | None
 
 
 class Groups:
@@ -75,7 +74,7 @@ class Groups:
             is_next = yield from self.finish()
             if before is not None:
                 before.result()
-        if prepared is None or core._knows_erased:
+        if prepared is None:
             group.end((yield from core.feed(group.calls, group.received, live=group.live)))
             return
         answers, change = prepared
@@ -85,15 +84,13 @@ class Groups:
             yield from self._again(group)
             return
         core.ahead = core.committed()
-        self._under_way = _UnderWay(group, commit, change, answers, core.ahead, core._before)
-        core._before = None
+        self._under_way = _UnderWay(group, commit, change, answers, core.ahead)
         if change.links:
             yield from self.finish()
 
     def _prepare(self, group: Group) -> Generator[Request, Any, tuple[Sequence[Answer], ChangeSet] | None]:
         """Applies the group to what is loaded; the answers and what is to be committed, None if that is not all."""
         core = self._core
-        core.begin()
         yield from core.load(core._id_keys(group.calls, wanted_only=True), group.calls)
         if core._knows_erased:
             return None
@@ -107,7 +104,6 @@ class Groups:
         if ending is None:
             return True
         self._under_way, core.ahead = None, {}
-        latest_before, core._before = core._before, ending.latest_before
         try:
             yield ("finish_commit", (ending.commit,), {})
         except Conflict:
@@ -116,7 +112,6 @@ class Groups:
         except JourneysError as error:
             ending.group.end(None, error)
             return False
-        core._before = latest_before
         core._keep_recent(ending.change, ending.profiles)
         ending.group.end(ending.answers)
         return True

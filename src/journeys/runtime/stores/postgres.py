@@ -114,7 +114,7 @@ def _our_errors() -> Iterator[None]:
         raise StoreUnavailable(f"PostgreSQL: {' '.join(str(error).split())}") from error
 
 
-def _sending(pgconn: psycopg.pq.abc.PGconn) -> Generator[Wait, Ready, None]:
+def _sending(pgconn: psycopg.pq.abc.PGconn) -> Generator[Wait, Ready | int, None]:
     """All that was asked is on its way: a large commit is more than a socket takes before the server has read of it."""
     while pgconn.flush():
         if (yield Wait.RW) & Ready.R:
@@ -182,13 +182,15 @@ class PostgresStore(SyncStore):
     @contextmanager
     def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
         with self._slots:
-            connection = self._idle.take()
+            connection, is_new = self._idle.take(), False
             if connection is None:
                 with _our_errors():
-                    connection = psycopg.connect(self._conninfo, **_SETTINGS)
-                    _make_room(connection)
-                    connection.execute(SESSION, (self.schema, self.schema))
+                    connection, is_new = psycopg.connect(self._conninfo, **_SETTINGS), True
             try:
+                if is_new:
+                    _make_room(connection)
+                    with _our_errors():
+                        connection.execute(SESSION, (self.schema, self.schema))
                 yield connection
             except BaseException as error:
                 _mistrust(connection, error)
@@ -282,13 +284,15 @@ class AsyncPostgresStore:
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         async with self._slots:
-            connection = self._idle.take()
+            connection, is_new = self._idle.take(), False
             if connection is None:
                 with _our_errors():
-                    connection = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS)
-                    _make_room(connection)
-                    await connection.execute(SESSION, (self.schema, self.schema))
+                    connection, is_new = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS), True
             try:
+                if is_new:
+                    _make_room(connection)
+                    with _our_errors():
+                        await connection.execute(SESSION, (self.schema, self.schema))
                 yield connection
             except BaseException as error:
                 _mistrust(connection, error)
