@@ -1,7 +1,7 @@
 """The store for several machines: PostgreSQL through psycopg 3, blocking or async.
 
 Both drivers carry the same operations. What travels together is sent as one pipeline, so that a commit of any size is
-two round trips, and rows travel as arrays, so that it is a handful of statements.
+two round trips, and one if the server checks it; rows travel as arrays, so that it is a handful of statements.
 """
 
 from __future__ import annotations
