@@ -88,6 +88,27 @@ def trace_after(made: Feeding, until: str = "P1D") -> list[Any]:
 # what is applied, and how
 
 
+def test_whoever_overrides_commit_alone_is_asked_to_commit(new_store: Callable[..., Ahead]) -> None:
+    """A subclass of a store that goes ahead, from before it did, or a method that was replaced."""
+
+    class Told(Ahead):
+        def commit(self, changes: Any) -> None:
+            super().commit(changes)
+
+    class Untold(Told):
+        def begin_commit(self, changes: Any) -> Any:
+            return super().begin_commit(changes)
+
+    for kind, begun in ((Ahead, 2), (Told, 0), (Untold, 2)):
+        store = kind(new_store().store)
+        made = Evaluator(DOCUMENT, store=store, clock=ManualClock(at("0")))  # type: ignore[arg-type]
+        made.feed_many(starts("u1", "u1", "u1"), group=1)
+        assert len(store.begun) == begun
+        setattr(store, "commit", store.commit)  # noqa: B010
+        made.feed_many(starts("u1", begin=3))
+        assert len(store.begun) == begun
+
+
 def test_one_profile_in_every_group_is_committed_once_by_each(made: Feeding) -> None:
     """I3: nothing is refused, although what was loaded is behind."""
     calls = starts(*["u1"] * 9)

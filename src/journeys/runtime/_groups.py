@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from journeys.runtime._core import Core, Request
 
 
+def goes_ahead(store: Any) -> bool:
+    """Whether the store takes a commit without being waited for: not if somebody has overridden ``commit`` alone."""
+    own = next((each for each in type(store).__mro__ if vars(each).keys() & {"commit", "begin_commit"}), object)
+    return "begin_commit" in vars(own) and "commit" not in vars(store)
+
+
 class Group:
     """Calls that are committed together, and what came of it."""
 

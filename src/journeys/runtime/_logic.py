@@ -45,7 +45,7 @@ from journeys.runtime._arguments import (
 )
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Core, Request
-from journeys.runtime._groups import Group
+from journeys.runtime._groups import Group, goes_ahead
 from journeys.runtime._opening import opened
 from journeys.runtime._publishing import Publisher
 from journeys.runtime._waiting import id_keys_of
@@ -250,7 +250,7 @@ class Logic:
     def _feeding_group(self, calls: Sequence[Mapping[str, Any]], before: Group | None) -> Steps[Group]:
         """Applies a group of calls; its commit may be under way still."""
         group = Group(calls, self._received(), self.is_live)
-        if hasattr(type(self.store), "begin_commit"):
+        if goes_ahead(self.store):
             yield from self._core.groups.feed(group, before)
         else:
             group.end((yield from self._core.feed(calls, group.received, live=group.live)))
