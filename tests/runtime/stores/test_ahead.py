@@ -293,20 +293,25 @@ def test_a_connection_that_is_lost_under_way(store: Steps, failing: int) -> None
     finish = store.finish_commit
     finished = []
 
+    def held(number: int) -> None:
+        if number == failing:  # else all of it may be answered before the connection is lost
+            blocking.execute("SELECT pg_advisory_lock(%s)", [store._operations.sql.fence(exclusive=True)[0].args[0]])
+
     def lost(begun: Any) -> None:
         finished.append(begun)
         if len(finished) == failing:
-            with psycopg.connect(store._conninfo, autocommit=True) as terminating:
-                terminating.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                    " AND application_name = 'journeys' AND datname = current_database()"
-                )
+            blocking.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND application_name = 'journeys' AND datname = current_database()"
+            )
+            blocking.close()
         finish(begun)
 
-    store.begun, store.finish_commit = 0, lost  # type: ignore[method-assign]
-    with pytest.raises(StoreUnavailable):
+    store.begun, store.meanwhile, store.finish_commit = 0, held, lost  # type: ignore[method-assign]
+    with psycopg.connect(store._conninfo, autocommit=True) as blocking, pytest.raises(StoreUnavailable):
         made.feed_many(calls, group=2)
     assert store.begun == failing
+    store.meanwhile = lambda _: None
     answers = made.feed_many(calls, group=2)
     statuses = [answer.status for answer in answers]
     assert statuses in (["duplicate"] * n + ["accepted"] * (6 - n) for n in (2 * failing - 2, 2 * failing))

@@ -17,7 +17,7 @@ _SURE = "SELECT 1 / ({0})::int FROM {1}"
 _META = _SURE.format("schema <= ? AND watermark <= ?", "meta")
 _NOTED = _SURE.format(
     "coalesce(bool_and(coalesce(notes.text, '') = c.text), true)",
-    "unnest(?::text[], ?::text[]) AS c(name, text) LEFT JOIN notes ON notes.name = c.name",
+    "unnest((SELECT ?::text[]), (SELECT ?::text[])) AS c(name, text) LEFT JOIN notes ON notes.name = c.name",
 )
 _MADE = "SELECT 1 FROM made"
 
@@ -41,7 +41,7 @@ def at_once(operations: Operations, changes: ChangeSet) -> Sequence[Statement] |
         Ask(_META, (operations.schema, changes.read_watermark)),
         *noted,
         *map(_sure, made),
-        *sql.lock_ids(changes),
+        *(sql.lock_ids(changes) if sql.needs_locks(changes) else ()),
         *map(_sure, checked),
         *operations._rest(changes),
         Tell("COMMIT"),

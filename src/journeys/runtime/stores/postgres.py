@@ -27,11 +27,10 @@ try:
     from psycopg import errors
     from psycopg.conninfo import conninfo_to_dict
     from psycopg.pq import ConnStatus, TransactionStatus
-    from psycopg.waiting import Ready, Wait
 except ImportError as missing:
     raise JourneysError("PostgreSQL needs psycopg: pip install 'journeys[postgres]'") from missing
 
-from journeys.runtime.stores._wire import exchange  # which needs it, too
+from journeys.runtime.stores._wire import exchange, receive, send  # which needs it, too
 
 #: how the codes begin of what the server says when it goes away, shuts down or has no room; without a code it is silent
 _UNAVAILABLE = ("08", "53", "57P")
@@ -114,13 +113,6 @@ def _our_errors() -> Iterator[None]:
         if error.sqlstate is not None and not error.sqlstate.startswith(_UNAVAILABLE):
             raise
         raise StoreUnavailable(f"PostgreSQL: {' '.join(str(error).split())}") from error
-
-
-def _sending(pgconn: psycopg.pq.abc.PGconn) -> Generator[Wait, Ready | int, None]:
-    """All that was asked is on its way: a large commit is more than a socket takes before the server has read of it."""
-    while pgconn.flush():
-        if (yield Wait.RW) & Ready.R:
-            pgconn.consume_input()
 
 
 def _check_conninfo(conninfo: object) -> None:
@@ -212,11 +204,10 @@ class PostgresStore(SyncStore):
             yield
         else:
             try:
-                with self._borrowed() as connection, _our_errors(), connection.pipeline():
-                    for statement in batch:
-                        connection.execute(*_request(statement))
-                    connection.wait(_sending(connection.pgconn))
+                with self._borrowed() as connection, _our_errors():
+                    sent = connection.wait(send(connection, batch))
                     yield
+                    connection.wait(receive(connection, sent))
                 return
             except (Conflict, psycopg.Error):  # nothing has changed; the single steps say why
                 pass
@@ -314,11 +305,9 @@ class AsyncPostgresStore:
             try:
                 async with self._ahead, self._borrowed() as connection:
                     with _our_errors():
-                        async with connection.pipeline():
-                            for statement in batch:
-                                await connection.execute(*_request(statement))
-                            await connection.wait(_sending(connection.pgconn))
-                            yield
+                        sent = await connection.wait(send(connection, batch))
+                        yield
+                        await connection.wait(receive(connection, sent))
                 return
             except (Conflict, psycopg.Error):
                 pass
