@@ -88,10 +88,10 @@ _PLACE = f"CASE WHEN char_length({{0}}) > {_LONG} THEN left({{0}}, {_LONG}) || e
 # The keys lie in their own order in the one index by which they are found and walked: of a profile whose deadline moves
 # there are two entries to make anew. ``digest`` is for the long ones.
 _VERSION_5 = (
-    f"CREATE UNIQUE INDEX ids_place ON ids (({_PLACE.format('key', 'digest')}))",
     "DROP INDEX ids_walk",
     "ALTER TABLE ids DROP CONSTRAINT ids_digest_key",
     "ALTER TABLE ids DROP COLUMN n",
+    f"CREATE UNIQUE INDEX ids_place ON ids (({_PLACE.format('key', 'digest')}))",
 )
 
 _AMONG = "= ANY(?)"
@@ -124,7 +124,8 @@ class PostgresStatements(Statements):
 
     A commit takes, in this order: the fence; the rows that it makes, in the order of their keys; the rows that were
     there, in the same order; the counters. While it makes rows it may have to wait for any other commit, but only for
-    its rows wait those that make some too; later it waits for those alone that are as far. So no circle closes.
+    its rows wait those that make some too; later it waits for those alone that are as far. So no circle closes. If a
+    row that it would make was there without a profile, it begins again, and takes that one in its place among others.
     """
 
     begin = "BEGIN"
