@@ -337,7 +337,10 @@ class Store(Protocol):
         ...
 
     def walk(self, after: str | None, limit: int) -> Sequence[str]:
-        """Profile keys in code point order after the given one."""
+        """Profile keys after the given one, in an order that never changes.
+
+        It is that of code points; of keys over 600 characters that begin alike, it may be another.
+        """
         ...
 
     def claim_deliveries(
@@ -449,6 +452,25 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Ends the use of the store."""
+        ...
+
+
+class CommitsAhead(Protocol):
+    """What a ``Store`` may have beside: a commit that is not waited for at once, so that ``feed_many`` goes on.
+
+    An ``AsyncStore`` has them as coroutines. Between the two the other methods are called as ever.
+    """
+
+    def begin_commit(self, changes: ChangeSet) -> Any:
+        """Begins ``commit``, and answers what ``finish_commit`` is given; it may raise what ``commit`` raises.
+
+        What has begun needs nobody: it ends, one way or the other, also if ``finish_commit`` is called late or never.
+        A store that cannot do so for these changes leaves all of the commit to ``finish_commit``.
+        """
+        ...
+
+    def finish_commit(self, begun: Any) -> None:
+        """Waits until the commit is durable, and raises what ``commit`` raises."""
         ...
 
 

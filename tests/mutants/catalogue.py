@@ -743,7 +743,7 @@ MUTANTS = [
         "sql: what names an erased id may wait",
         "V6",
         OPERATIONS,
-        "        if any(found[len(noted) :]):",
+        "        if any(erased):",
         "        if False:",
         area="stores",
     ),

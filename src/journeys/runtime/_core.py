@@ -25,6 +25,7 @@ from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
 from journeys.runtime._calls import Answer, replay_timestamp
+from journeys.runtime._groups import Groups
 from journeys.runtime._processor import Processor
 from journeys.runtime._recent import LARGEST, RecentStates
 from journeys.runtime._tombstones import Tombstones
@@ -70,6 +71,9 @@ class Core:
         self._knows_erased = True
         self.tombstones = Tombstones()
         self._recent = RecentStates()
+        #: what is committed while the next group is applied: its profiles, as they will be
+        self.groups = Groups(self)
+        self.ahead: dict[str, ProfileState] = {}
         self._counting = Tallies(self._definition, self.processor.whose)
         #: in memory: the figures, and how many of the records are counted in them
         self._tallies: Counter[Tallied] = Counter()
@@ -202,6 +206,8 @@ class Core:
         processor.erased = loaded.erased
         self._knows_erased = loaded.knows_erased
         processor.links.update(loaded.links)
+        if self.ahead:
+            self._take_ahead(wanted, loaded)
         for id_key, stored in loaded.profiles.items():
             if stored.key not in processor.states:
                 try:
@@ -215,6 +221,19 @@ class Core:
                 processor.links[id_key] = stored.key
         for entry in entries:
             processor.waiting.put(entry)
+
+    def _take_ahead(self, id_keys: Iterable[str], loaded: Loaded) -> None:
+        """What is committed meanwhile and is not seen yet, as it will be.
+
+        Its version may turn out to be another, where a row was there without a profile: then what is built on it is
+        refused, and done again.
+        """
+        versions = {stored.key: stored.version for stored in loaded.profiles.values()}
+        for id_key in id_keys:
+            key = loaded.links.get(id_key, id_key)
+            profile = self.ahead.pop(key, None)
+            if profile is not None and profile.version >= versions.get(key, 0):
+                self.processor.states[key] = profile
 
     def _waiting(self, calls: Iterable[Any], until: int) -> Generator[Request, Any, Iterable[Waiting]]:
         """Of all that wait only what may be applied now, and what has the message of one of the calls."""
@@ -242,6 +261,17 @@ class Core:
 
         It stands under the library that this worker knows, or under what was read instead.
         """
+        change = self.changes(read_watermark, notes, read_notes)
+        yield ("commit", (change,), {})
+        self._keep_recent(change, self.committed())
+
+    def changes(
+        self,
+        read_watermark: int | None,
+        notes: Mapping[str, str] | None = None,
+        read_notes: Mapping[str, str] | None = None,
+    ) -> ChangeSet:
+        """What the batch has changed."""
         processor, effects = self.processor, self.effects
         new_waiting = [each for each in processor.waiting if each[2] not in self._stored_arrivals]
         still_waiting = {each[2] for each in processor.waiting}
@@ -249,7 +279,7 @@ class Core:
         if new_waiting:
             notes["arrivals"] = str(processor.waiting.arrivals)
         rows, tallies = self._counting.rows(effects.records)  # before the states: it is noted in them
-        change = ChangeSet(
+        return ChangeSet(
             states=self.state_changes(),
             links=dict(processor.new_links),
             deliveries=effects.deliveries,
@@ -263,19 +293,23 @@ class Core:
             notes=notes,
             read_notes=self.known_library() if read_notes is None else read_notes,
         )
-        yield ("commit", (change,), {})
-        effects.take()
-        self._keep_recent(change.states)
 
-    def _keep_recent(self, committed: Iterable[StateChange]) -> None:
+    def committed(self) -> dict[str, ProfileState]:
+        """The effects of the batch are the store's now; its profiles are of the versions that the store gives them."""
+        self.effects.take()
+        changed = {profile.key: profile for profile in self.processor.touched or ()}
+        for profile in changed.values():
+            profile.version += 1
+        return changed
+
+    def _keep_recent(self, change: ChangeSet, profiles: Mapping[str, ProfileState]) -> None:
+        """These profiles of the commit stay in memory, for a while."""
         if self._knows_erased:  # nothing stays in memory of someone whom another worker may erase (V6)
             self._recent.clear()
             return
-        small = {each.key for each in committed if each.state is not None and len(each.state) <= LARGEST}
-        for profile in self.processor.touched or ():
-            profile.version += 1
-            if profile.key in small:
-                self._recent.keep(profile)
+        for each in change.states:
+            if each.key in profiles and each.state is not None and len(each.state) <= LARGEST:
+                self._recent.keep(profiles[each.key])
 
     def _as_waiting(self, timestamp: int, message_id: str, arrival: int, call: Mapping[str, Any]) -> Waiting:
         id_key = id_key_of(call)

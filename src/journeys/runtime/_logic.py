@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -33,6 +34,7 @@ from journeys.runtime import _views as views
 from journeys.runtime._arguments import (
     calls_of,
     clock_of,
+    count_of,
     destinations_of,
     function_of,
     id_of,
@@ -43,6 +45,7 @@ from journeys.runtime._arguments import (
 )
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Core, Request
+from journeys.runtime._groups import Group, goes_ahead
 from journeys.runtime._opening import opened
 from journeys.runtime._publishing import Publisher
 from journeys.runtime._waiting import id_keys_of
@@ -177,6 +180,7 @@ def _when(clock: Clock, to: Any, by: Any, parts: dict[str, float]) -> int:
 class Logic:
     """The operations, and what they need."""
 
+    store: Any
     _core: Core
     _publisher: Publisher
 
@@ -220,6 +224,45 @@ class Logic:
 
     def _feeding(self, calls: Sequence[Mapping[str, Any]]) -> Steps[list[Answer]]:
         return (yield from self._core.feed(calls, self._received(), live=self.is_live))
+
+    def _feeding_many(self, calls: Iterable[Mapping[str, Any]], size: int) -> Steps[list[Answer]]:
+        """What ``feed_many`` does; asks the evaluator."""
+        count_of(size, "group")
+        rest = iter(calls_of(calls))
+        answers: list[Answer] = []
+        before: Group | None = None
+        try:
+            while batch := list(islice(rest, size)):
+                group = yield ("_do", (self._feeding_group(batch, before),), {"alone": False})
+                if before is not None:
+                    answers += before.result()
+                before = group
+        except Exception:
+            yield ("_do", (self._resting(),), {})
+            if before is not None:
+                before.result()
+            raise
+        yield ("_do", (self._resting(),), {})
+        if before is not None:
+            answers += before.result()
+        return answers
+
+    def _feeding_group(self, calls: Sequence[Mapping[str, Any]], before: Group | None) -> Steps[Group]:
+        """Applies a group of calls; its commit may be under way still."""
+        group = Group(calls, self._received(), self.is_live)
+        if goes_ahead(self.store):
+            yield from self._core.groups.feed(group, before)
+        else:
+            group.end((yield from self._core.feed(calls, group.received, live=group.live)))
+        return group
+
+    def _alone(self, steps: Steps[T]) -> Steps[T]:
+        """The steps, when no commit is under way any more."""
+        yield from self._core.groups.finish()
+        return (yield from steps)
+
+    def _resting(self) -> Steps[None]:
+        yield from ()
 
     def _replaying(self, calls: Sequence[Mapping[str, Any]], notes: Mapping[str, str] | None) -> Steps[list[Answer]]:
         return (yield from self._core.feed(calls_of(calls), None, notes=notes_of(notes)))

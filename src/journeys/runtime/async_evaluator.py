@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -24,7 +23,7 @@ from journeys.ports import (
     Store,
 )
 from journeys.runtime import _views as views
-from journeys.runtime._arguments import calls_of, count_of, id_of, opening_of, policies_of
+from journeys.runtime._arguments import id_of, opening_of, policies_of
 from journeys.runtime._calls import Answer
 from journeys.runtime._drive import drive_async
 from journeys.runtime._logic import GROUP, LEASE, Definition, Logic, Steps, T, id_key, is_memory
@@ -74,15 +73,15 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     # driving the logic
 
-    async def _see(self, steps: Steps[T]) -> T:
+    async def _see(self, steps: Steps[T], *, alone: bool = True) -> T:
         async with self._lock:
             if not hasattr(self, "_core"):
                 self._core, self._publisher = await drive_async(self._opening(**self._settings), self.store)
-            answer: T = await drive_async(steps, self.store)
+            answer: T = await drive_async(self._alone(steps) if alone else steps, self.store)
         return answer
 
-    async def _do(self, steps: Steps[T]) -> T:
-        answer = await self._see(steps)
+    async def _do(self, steps: Steps[T], *, alone: bool = True) -> T:
+        answer = await self._see(steps, alone=alone)
         if self._memory is not None and self._memory.next_delivery() is not None:
             await self.deliver()
         return answer
@@ -105,11 +104,7 @@ class AsyncEvaluator(Logic, SegmentCalls[Coroutine[Any, Any, Answer]]):
 
     async def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:
         """Applies many calls, committed in groups; the answers are in the order of the calls (I3)."""
-        answers: list[Answer] = []
-        count_of(group, "group")
-        rest = iter(calls_of(calls))
-        while batch := list(islice(rest, group)):
-            answers += await self._do(self._feeding(batch))
+        answers: list[Answer] = await drive_async(self._feeding_many(calls, group), self)
         return answers
 
     async def replay(

@@ -12,7 +12,7 @@ from journeys._time import Duration, instant_of
 from journeys.model.journey import Journey
 from journeys.ports import Clock, Delivery, Destination, ListDestination, Store
 from journeys.runtime import _views as views
-from journeys.runtime._arguments import calls_of, count_of, id_of, opening_of, policies_of
+from journeys.runtime._arguments import id_of, opening_of, policies_of
 from journeys.runtime._calls import Answer
 from journeys.runtime._core import Request
 from journeys.runtime._drive import drive
@@ -81,13 +81,13 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         answer: T = drive(steps, self.store)
         return answer
 
-    def _see(self, steps: Steps[T]) -> T:
+    def _see(self, steps: Steps[T], *, alone: bool = True) -> T:
         with self._lock:
-            return self._drive(steps)
+            return self._drive(self._alone(steps) if alone else steps)
 
-    def _do(self, steps: Steps[T]) -> T:
+    def _do(self, steps: Steps[T], *, alone: bool = True) -> T:
         with self._lock:
-            answer = self._drive(steps)
+            answer = self._see(steps, alone=alone)
             self._deliver_inline()
         return answer
 
@@ -123,17 +123,12 @@ class Evaluator(Logic, SegmentCalls[Answer]):
         return answer
 
     def feed_many(self, calls: Iterable[Mapping[str, Any]], *, group: int = GROUP) -> list[Answer]:
-        """Applies many calls, committed in groups; the answers are in the order of the calls (I3)."""
-        answers: list[Answer] = []
-        batch: list[Mapping[str, Any]] = []
-        count_of(group, "group")
-        for call in calls_of(calls):
-            batch.append(call)
-            if len(batch) >= group:
-                answers += self._do(self._feeding(batch))
-                batch = []
-        if batch:
-            answers += self._do(self._feeding(batch))
+        """Applies many calls, committed in groups; the answers are in the order of the calls (I3).
+
+        While PostgreSQL commits a group, the next one is applied already: so up to one group more may have been taken
+        from ``calls`` when a commit fails. Nothing of it is committed then.
+        """
+        answers: list[Answer] = drive(self._feeding_many(calls, group), self)
         return answers
 
     def replay(self, calls: Sequence[Mapping[str, Any]], *, notes: Mapping[str, str] | None = None) -> list[Answer]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from journeys.ports import AsyncStore, Store
+from journeys.ports import AsyncStore, ChangeSet, Store
 from journeys.runtime.stores import AsyncPostgresStore, MemoryStore, PostgresStore, SQLiteStore
 from journeys.testing.stores import StoreConformance
 from tests.runtime.stores.blocking import Blocking, Loop
@@ -52,8 +52,32 @@ class TestPostgres(StoreConformance):
         return PostgresStore(self.url, schema=store.schema)
 
 
+class InTwoSteps(PostgresStore):
+    """Every commit is begun and then waited for."""
+
+    def commit(self, changes: ChangeSet) -> None:
+        self.finish_commit(self.begin_commit(changes))
+
+
+class TestPostgresInTwoSteps(TestPostgres):
+    def make_store(self) -> Store:
+        return InTwoSteps(self.url, schema=self.new_schema())
+
+    def reopen(self, store: Any) -> Store:
+        store.close()
+        return InTwoSteps(self.url, schema=store.schema)
+
+
+class AsyncInTwoSteps(AsyncPostgresStore):
+    """The same, awaited."""
+
+    async def commit(self, changes: ChangeSet) -> None:
+        await self.finish_commit(await self.begin_commit(changes))
+
+
 class TestAsyncPostgres(StoreConformance):
     examples = 4
+    kind: type[AsyncPostgresStore] = AsyncPostgresStore
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres_url: str, new_schema: Callable[[], str], loop: Loop) -> None:
@@ -61,7 +85,7 @@ class TestAsyncPostgres(StoreConformance):
 
     def _open(self, schema: str) -> Any:
         async def make() -> AsyncStore:
-            return AsyncPostgresStore(self.url, schema=schema)
+            return self.kind(self.url, schema=schema)
 
         return Blocking(self.loop.run(make()), self.loop)
 
@@ -71,6 +95,11 @@ class TestAsyncPostgres(StoreConformance):
     def reopen(self, store: Any) -> Store:
         store.close()
         return self._open(store.store.schema)  # type: ignore[no-any-return]
+
+
+class TestAsyncPostgresInTwoSteps(TestAsyncPostgres):
+    examples = 2
+    kind = AsyncInTwoSteps
 
 
 @pytest.mark.soak
@@ -86,3 +115,8 @@ class TestSQLiteLong(TestSQLite):
 @pytest.mark.soak
 class TestPostgresLong(TestPostgres):
     examples = 1_500
+
+
+@pytest.mark.soak
+class TestPostgresInTwoStepsLong(TestPostgresInTwoSteps):
+    examples = 500

@@ -17,6 +17,8 @@ from journeys.cli import main
 from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange
 from journeys.runtime.stores import AsyncPostgresStore, PostgresStore, open_store
+from journeys.runtime.stores._statements import Ask, Tell
+from journeys.runtime.stores._wire import exchange
 from journeys.testing._store_parts import conflicts, increased, together, until_committed
 
 
@@ -125,6 +127,93 @@ def test_profiles_that_are_gone_and_changed_crosswise_do_not_wait_for_each_other
         answers = together(*(partial(store.commit, change) for change in changes * 2))
         assert conflicts(answers) == 3
         assert [answer.__cause__ for answer in answers if answer is not None] == [None] * 3
+
+
+def free(store: PostgresStore, keys: list[str]) -> set[str]:
+    """Those whose rows nobody holds."""
+    with psycopg.connect(store._conninfo) as other:
+        rows = other.execute(
+            f"SELECT key FROM {store.schema}.ids WHERE key = ANY(%s) FOR UPDATE SKIP LOCKED".encode(), [keys]
+        )
+        return {key for (key,) in rows}
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["changed", "made where a profile is gone"])
+def test_rows_are_taken_in_the_order_of_their_keys(store: PostgresStore, there: bool) -> None:
+    """So a commit holds nothing beyond the row that it waits for; whatever it has to do with them."""
+    keys = [f"u:{n}" for n in (*range(40, 80), *range(10, 40))]  # not the order in which they lie in the table
+    store.commit(ChangeSet(states=[state(key) for key in keys]))
+    if not there:
+        store.commit(ChangeSet(states=[state("u:50", 1, None)]))  # type: ignore[arg-type]
+    change = ChangeSet(states=[state(key, 0 if key == "u:50" and not there else 1, b"1") for key in keys])
+    committing = threading.Thread(target=store.commit, args=(change,))
+    with psycopg.connect(store._conninfo) as other:
+        other.execute(f"SELECT 1 FROM {store.schema}.ids WHERE key = 'u:50' FOR UPDATE".encode())
+        committing.start()
+        with psycopg.connect(store._conninfo, autocommit=True) as watching:
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+            while watching.execute(waits, [other.info.backend_pid]).fetchone() == (0,):
+                assert committing.is_alive()
+        assert free(store, keys) == {key for key in keys if key > "u:50"}
+    committing.join()
+    assert {each.state for each in store.load(keys).profiles.values()} == {b"1"}
+
+
+def told(store: PostgresStore, sql: str, *args: Any) -> list[Any]:
+    with store._borrowed() as connection:
+        rows: list[tuple[Any]] = connection.wait(exchange(connection, [Ask(sql, args)]))[0]
+    return [value for (value,) in rows]
+
+
+@pytest.mark.parametrize("texts", [[], ["a"], ["", '"', "\\", "NULL", "{,}", "é\n", None], [None, None]])
+def test_texts_arrive_as_they_are(store: PostgresStore, texts: list[str | None]) -> None:
+    assert told(store, "SELECT unnest(?::text[])", texts) == texts
+
+
+@pytest.mark.parametrize("values", [[b""], [b"\0\xff", None, b"x" * 3000], [None]])
+def test_byte_strings_arrive_as_they_are(store: PostgresStore, values: list[bytes | None]) -> None:
+    assert told(store, "SELECT unnest(?::bytea[])", values) == values
+
+
+def test_numbers_arrive_as_they_are(store: PostgresStore) -> None:
+    numbers = [0, -1, 2**62, None]
+    assert told(store, "SELECT unnest(?::bigint[])", numbers) == numbers
+
+
+def test_a_text_with_a_nul_is_refused_and_not_taken_apart_or_cut(store: PostgresStore) -> None:
+    for type_, arg in (("text[]", ["a\0b"]), ("text[]", ["a", "b\0c"]), ("text[]", ["\0", None]), ("text", "a\0b")):
+        with pytest.raises(psycopg.DataError, match="NUL"):
+            told(store, f"SELECT ?::{type_}", arg)
+
+
+def test_a_batch_is_one_transaction_and_says_what_went_wrong_in_it(store: PostgresStore) -> None:
+    """Also where its statements are prepared by then."""
+    add = Tell("INSERT INTO notes VALUES (?, ?)", ("name", "text"))
+    for _ in range(3):
+        with pytest.raises(psycopg.errors.UniqueViolation, match="notes_pkey"), store._borrowed() as connection:
+            connection.wait(exchange(connection, [add, add, Ask("SELECT count(*) FROM notes")]))
+        assert store.notes() == {}
+    for _ in range(3):
+        with store._borrowed() as connection:
+            answers = connection.wait(
+                exchange(connection, [add, Ask("SELECT name FROM notes"), Tell("DELETE FROM notes")])
+            )
+        assert answers == [1, [("name",)], 1]
+
+
+def test_long_ids_are_found_by_their_end(store: PostgresStore) -> None:
+    """Where an index holds their beginning and a digest; a short one is not taken for it, whatever it looks like."""
+    keys = [f"u:{'x' * 598}{end}" for end in ("", "a", "b", "b" * 3000)]
+    store.commit(ChangeSet(states=[state(key, content=key[-5:].encode()) for key in keys]))
+    with store._borrowed() as connection:
+        places = connection.execute(
+            "SELECT left(key, 600) || encode(digest, 'hex') FROM ids WHERE digest <> ''"
+        ).fetchall()
+    assert len(places) == 3
+    assert store.load([place for (place,) in places]).profiles == {}
+    assert {key: each.state for key, each in store.load(keys).profiles.items()} == {k: k[-5:].encode() for k in keys}
+    with pytest.raises(Conflict):
+        store.commit(ChangeSet(states=[state(keys[-1])]))
 
 
 def test_whatever_is_ordered_is_ordered_by_code_point(store: PostgresStore) -> None:

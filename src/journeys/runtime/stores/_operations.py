@@ -111,6 +111,12 @@ class Operations:
 
     def commit(self, changes: ChangeSet) -> Steps[None]:
         """``Store.commit``"""
+        if not (yield from self._committed(changes, locks=self.sql.needs_locks(changes))):
+            yield [Tell("ROLLBACK"), Tell(self.sql.begin)]
+            yield from self._committed(changes, locks=True)
+
+    def _committed(self, changes: ChangeSet, *, locks: bool) -> Steps[bool]:
+        """Whether it came to an end; if not, it is to begin again with the locks."""
         sql = self.sql
         moves = yield from self._moves_watermark(changes)
         made, checked, expected = self._checked(changes)
@@ -118,26 +124,32 @@ class Operations:
         if moves:
             rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
         fence = sql.fence(exclusive=moves or not changes.read_notes.keys().isdisjoint(changes.notes))
-        noted = [Ask(sql.noted, (sql.listed(sorted(changes.read_notes)),))] if changes.read_notes else []
-        read: list[Statement] = [*fence, Ask(sql.meta), *noted, *self._erased_among(changes.waiting)]
-        locked: list[Statement] = [*read, *made, *sql.lock_ids(changes)]
+        stands = Ask(sql.meta_noted, (sql.listed(sorted(changes.read_notes)),))
+        read: list[Statement] = [*fence, stands, *self._erased_among(changes.waiting)]
+        locked: list[Statement] = [*read, *made, *(sql.lock_ids(changes) if locks else ())]
         answers = yield [*locked, *checked, *(() if changes.links else rest)]
-        [(schema, watermark, _)], *found = answers[len(fence) : len(read)]
+        found, *erased = answers[len(fence) : len(read)]
+        schema, watermark, *_ = found[0]
         self._check_schema(schema)
         if changes.read_watermark is not None and watermark > changes.read_watermark:
             raise Conflict("the watermark has moved")
-        if noted and dict(found[0]) != {name: text for name, text in changes.read_notes.items() if text}:
+        noted = {name: text for *_, name, text in found if name is not None}
+        if noted != {name: text for name, text in changes.read_notes.items() if text}:
             raise Conflict("a note was changed meanwhile")
-        if any(found[len(noted) :]):
+        if any(erased):
             raise Conflict("an id was erased before its input could wait")
         counts = [*answers[len(read) : len(read) + len(made)], *answers[len(locked) : len(locked) + len(checked)]]
-        if sum(counts) < expected and made and sql.revived:  # seldom: somebody's row was there, without a profile
+        to_make = sum(state is not None for each in made for _, state, *_ in each.rows)
+        if sql.revived and made and counts[0] < to_make:  # seldom: somebody's row was there, without a profile
+            if not locks:
+                return False
             counts += yield [Bulk(sql.revived, made[0].rows)]
         _expect(expected, counts)
         if changes.links:
             yield from self._link(changes.links)
             if rest:
                 yield rest
+        return True
 
     def _erased_among(self, waiting: Sequence[Waiting]) -> Sequence[Ask]:
         """Which of the ids that inputs name are erased: nothing may wait that names one of them (V6)."""
@@ -371,7 +383,7 @@ class Operations:
         sql = self.sql
         yield [*sql.fence(exclusive=True), Ask(sql.meta)]
         if also is not None:
-            yield from self.commit(also)
+            yield from self._committed(also, locks=True)
         [(schema, _, floor)], rows = yield [
             Ask(sql.meta),
             Ask(sql.look, (sql.listed([profile_key]),)),

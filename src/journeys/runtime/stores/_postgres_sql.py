@@ -80,10 +80,30 @@ _VERSION_4 = (
     " WHERE EXISTS (SELECT 1 FROM ids) OR EXISTS (SELECT 1 FROM tallies)",
 )
 
-_AMONG = "= ANY(?)"
+#: characters of the longest key that lies in an index as it is; of a longer one lie its beginning and its digest
+_LONG = 600
 _DIGEST = "substr(sha256(convert_to({0}, 'UTF8')), 1, 16)"
-_THIS_ID = "ids.digest = " + _DIGEST.format("c.key")
-_KEY_AMONG = f"digest = ANY(ARRAY(SELECT {_DIGEST.format('k')} FROM unnest(?::text[]) k))"
+_PLACE = f"CASE WHEN char_length({{0}}) > {_LONG} THEN left({{0}}, {_LONG}) || encode({{1}}, 'hex') ELSE {{0}} END"
+
+# The keys lie in their own order in the one index by which they are found and walked: of a profile whose deadline moves
+# there are two entries to make anew. ``digest`` is for the long ones.
+_VERSION_5 = (
+    "DROP INDEX ids_walk",
+    "ALTER TABLE ids DROP CONSTRAINT ids_digest_key",
+    "ALTER TABLE ids DROP COLUMN n",
+    f"CREATE UNIQUE INDEX ids_place ON ids (({_PLACE.format('key', 'digest')}))",
+)
+
+_AMONG = "= ANY(?)"
+# How many they are is hidden from the planner: else it takes a plan for so few to be worth planning anew each time.
+_GIVEN = "(SELECT ?::{0}[])"
+_TEXTS = f"unnest({_GIVEN.format('text')})"
+_ITS_PLACE = _PLACE.format("ids.key", "ids.digest")
+_PLACE_OF = _PLACE.format("{0}", _DIGEST)
+_DIGEST_OF = f"CASE WHEN char_length({{0}}) > {_LONG} THEN {_DIGEST} ELSE '' END"
+_THIS_ID = f"{_ITS_PLACE} = {_PLACE_OF.format('c.key')}"
+_KEY_AMONG = f"{_ITS_PLACE} = ANY(ARRAY(SELECT {_PLACE_OF.format('k')} FROM {_TEXTS} k))"
+_state_of = attrgetter("state")
 _CLAIMED = "outbox.id = c.id AND outbox.worker = c.worker"
 
 _DELIVERY_TYPES = {"body": "bytea", "at": "bigint", "version": "bigint", "attempt": "bigint"}
@@ -92,7 +112,7 @@ _RECORD_TYPES = {"at": "bigint", "seq": "bigint"}
 
 def _rows(**types: str) -> str:
     """The rows of a ``Bulk``, which come as one array for each column."""
-    return f"unnest({', '.join(f'?::{type_}[]' for type_ in types.values())}) AS c({', '.join(types)})"
+    return f"unnest({', '.join(map(_GIVEN.format, types.values()))}) AS c({', '.join(types)})"
 
 
 _CREATED = _rows(key="text", state="bytea", due="bigint", live="bigint", hash="text")
@@ -104,11 +124,12 @@ class PostgresStatements(Statements):
 
     A commit takes, in this order: the fence; the rows that it makes, in the order of their keys; the rows that were
     there, in the same order; the counters. While it makes rows it may have to wait for any other commit, but only for
-    its rows wait those that make some too; later it waits for those alone that are as far. So no circle closes.
+    its rows wait those that make some too; later it waits for those alone that are as far. So no circle closes. If a
+    row that it would make was there without a profile, it begins again, and takes that one in its place among others.
     """
 
     begin = "BEGIN"
-    migrations = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+    migrations = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
     make_schema = _MAKE_SCHEMA
     is_there = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'"
 
@@ -125,7 +146,7 @@ class PostgresStatements(Statements):
     )
     created = (
         "WITH made AS (INSERT INTO ids (digest, key, state, due, live, version)"
-        f" SELECT {_DIGEST.format('c.key')}, c.key, c.state, c.due, c.live, 1 + (SELECT floor FROM meta)"
+        f" SELECT {_DIGEST_OF.format('c.key')}, c.key, c.state, c.due, c.live, 1 + (SELECT floor FROM meta)"
         f" FROM {_CREATED} WHERE {_NOT_ERASED} ORDER BY c.key ON CONFLICT DO NOTHING RETURNING state)"
         " SELECT 1 FROM made WHERE state IS NOT NULL"
     )
@@ -185,9 +206,10 @@ class PostgresStatements(Statements):
         "UPDATE outbox SET ready = 0, worker = NULL, tries = tries - 1"
         f" FROM {_rows(id='text', worker='text')} WHERE {_CLAIMED}"
     )
+    # not hidden: the best way depends on how much is there
     put_off = (
         "WITH behind AS MATERIALIZED (SELECT f.n, c.ready"
-        f" FROM {_rows(ready='bigint', id='text', worker='text')}"
+        " FROM unnest(?::bigint[], ?::text[], ?::text[]) AS c(ready, id, worker)"
         " JOIN outbox h ON h.id = c.id AND h.worker = c.worker"
         " JOIN outbox f ON f.order_key = h.order_key AND f.order_key <> '' AND f.died IS NULL AND f.n > h.n"
         " WHERE f.ready < c.ready FOR UPDATE OF f SKIP LOCKED)"
@@ -195,7 +217,7 @@ class PostgresStatements(Statements):
     )
     forget = f"INSERT INTO erased (hash) SELECT * FROM {_rows(hash='text')} ON CONFLICT DO NOTHING"
 
-    names_given = "SELECT unnest(?::text[])"
+    names_given = f"SELECT {_TEXTS}"
     of_each_name = (
         "SELECT names.name, f.n, f.{turn} AS turn, f.at FROM names"
         " CROSS JOIN LATERAL (SELECT o.n, o.ready, o.at FROM outbox o{first}) f"
@@ -223,13 +245,17 @@ class PostgresStatements(Statements):
         f"SELECT count(*) FROM (SELECT 1 FROM outbox WHERE id {_AMONG} AND worker = ? ORDER BY n FOR UPDATE) AS locked"
     )
     walk_on = (
-        "SELECT key FROM ids WHERE left(key, 600) >= left(?, 600) AND key > ? AND state IS NOT NULL"
-        " ORDER BY left(key, 600), key LIMIT ?"
+        f"SELECT key FROM ids WHERE {_ITS_PLACE} > (SELECT {_PLACE_OF.format('c.key')} FROM (SELECT ?::text AS key) c)"
+        f" AND state IS NOT NULL ORDER BY {_ITS_PLACE} LIMIT ?"
     )
 
     def __init__(self, schema: str) -> None:
         super().__init__(
-            among=_AMONG, key_among=_KEY_AMONG, for_update=" FOR UPDATE", skip_locked=" FOR UPDATE SKIP LOCKED"
+            among=_AMONG,
+            key_among=_KEY_AMONG,
+            this_id="ctid",
+            for_update=" FOR UPDATE",
+            skip_locked=" FOR UPDATE SKIP LOCKED",
         )
         digest = hashlib.blake2b(f"journeys {schema}".encode(), digest_size=8).digest()
         self._fence = int.from_bytes(digest, "big", signed=True)
@@ -240,7 +266,7 @@ class PostgresStatements(Statements):
 
     def walk(self, after: str, limit: int) -> Ask:
         """Profile keys after one, in order."""
-        return Ask(self.walk_on, (after, after, limit))
+        return Ask(self.walk_on, (after, limit))
 
     def fence(self, *, exclusive: bool) -> Sequence[Ask]:
         """A lock of the schema that no table holds: it leaves no trace of itself, and is shared without waiting."""
@@ -249,6 +275,10 @@ class PostgresStatements(Statements):
     def room_for(self, id_keys: Iterable[str]) -> Sequence[tuple[Any, ...]]:
         """Rows without a profile."""
         return [(id_key, None, None, 0, "") for id_key in id_keys]
+
+    def needs_locks(self, changes: ChangeSet) -> bool:
+        """Profiles that are only changed are so in the order in which they are sent, which is that of their keys."""
+        return bool(changes.links) or None in map(_state_of, changes.states)
 
     def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:
         """Locks in the order of the keys, so that two commits never wait for each other."""

@@ -128,7 +128,9 @@ class Statements:
     #: whether a delivery's body has a text
     body_has: str
 
-    def __init__(self, *, among: str, key_among: str = "", for_update: str = "", skip_locked: str = "") -> None:
+    def __init__(
+        self, *, among: str, key_among: str = "", this_id: str = "n", for_update: str = "", skip_locked: str = ""
+    ) -> None:
         key_among = key_among or f"key {among}"
         self.meta = "SELECT schema, watermark, floor FROM meta"
         self.secret = "SELECT secret FROM meta"
@@ -142,10 +144,11 @@ class Statements:
         self.erased = f"SELECT hash FROM erased WHERE hash {among}"
         self.next_due = "SELECT min(due) FROM ids WHERE due IS NOT NULL"
         self.claim_due = (
-            "WITH those AS (SELECT n FROM ids"
+            f"WITH those AS (SELECT {this_id} FROM ids"
             " WHERE due <= ? AND (leased_until IS NULL OR leased_until <= ? OR worker = ?)"
             f" ORDER BY due LIMIT ?{skip_locked})"
-            " UPDATE ids SET worker = ?, leased_until = ? WHERE n IN (SELECT n FROM those) RETURNING due, key"
+            f" UPDATE ids SET worker = ?, leased_until = ? WHERE {this_id} IN (SELECT {this_id} FROM those)"
+            " RETURNING due, key"
         )
         self.waiting, self.waiting_of = (
             f"SELECT timestamp, message_id, arrival, id_key, call, others FROM waiting"
@@ -176,7 +179,10 @@ class Statements:
             " GROUP BY journey, version, day, figure ORDER BY journey, version, day, figure"
         )
         self.all_tallies = self.tallies.replace(" WHERE journey IN (?, '')", "")
-        self.noted = f"SELECT name, text FROM notes WHERE text <> '' AND name {among}"
+        self.meta_noted = (
+            "SELECT schema, watermark, name, text FROM meta LEFT JOIN"
+            f" (SELECT name, text FROM notes WHERE text <> '' AND name IN ({self.names_given})) noted ON TRUE"
+        )
         self.notes = "SELECT name, text FROM notes WHERE substr(name, 1, ?) = ? ORDER BY name"
         self.figures = (
             "SELECT p.profiles, CAST(p.live AS bigint), p.due, o.n - o.dead, o.dead, t.n, w.n FROM"
@@ -242,6 +248,10 @@ class Statements:
     def room_for(self, id_keys: Iterable[str]) -> Sequence[tuple[Any, ...]]:
         """Empty rows for those of the id keys that have none, to be made with the profiles that are."""
         return ()
+
+    def needs_locks(self, changes: ChangeSet) -> bool:
+        """Whether ``lock_ids`` is to come first: not where one statement changes all that was there, in that order."""
+        return True
 
     def lock_ids(self, changes: ChangeSet) -> Sequence[Ask]:
         """The rows of all id keys that the change set names, in an order that is the same for every commit."""

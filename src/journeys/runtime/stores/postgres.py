@@ -1,23 +1,25 @@
 """The store for several machines: PostgreSQL through psycopg 3, blocking or async.
 
 Both drivers carry the same operations. What travels together is sent as one pipeline, so that a commit of any size is
-two round trips, and rows travel as arrays, so that it is a handful of statements.
+two round trips, and one if the server checks it; rows travel as arrays, so that it is a handful of statements.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Generic, Self, TypeVar
 
 from journeys._time import described
 from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import Backlog, ChangeSet, DeadLetter, Delivery, Loaded, Settled, Waiting
+from journeys.runtime.stores._at_once import at_once
 from journeys.runtime.stores._operations import PAGE, Operations, as_unit
 from journeys.runtime.stores._postgres_sql import SESSION, PostgresStatements
-from journeys.runtime.stores._statements import Ask, Bulk, Statement, Steps, T
+from journeys.runtime.stores._statements import Statement, Steps, T
 from journeys.runtime.stores._sync import SyncStore
 
 try:
@@ -28,10 +30,15 @@ try:
 except ImportError as missing:
     raise JourneysError("PostgreSQL needs psycopg: pip install 'journeys[postgres]'") from missing
 
+from journeys.runtime.stores._wire import exchange, receive, send  # which needs it, too
+
 #: how the codes begin of what the server says when it goes away, shuts down or has no room; without a code it is silent
 _UNAVAILABLE = ("08", "53", "57P")
 
 C = TypeVar("C", "psycopg.Connection[Any]", "psycopg.AsyncConnection[Any]")
+
+#: bytes that are on their way to the server at most, while nobody waits: the commit of a group of calls has its place
+_ROOM = 1 << 20
 
 _SETTINGS: dict[str, Any] = {
     "autocommit": True,
@@ -83,6 +90,13 @@ def _is_alive(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
     return connection.pgconn.status == ConnStatus.OK
 
 
+def _make_room(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """Makes the system take more than it does of its own accord before the server has read it."""
+    connected = socket.socket(fileno=connection.pgconn.socket)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+    connected.detach()
+
+
 def _mistrust(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], error: BaseException) -> None:
     """Ends a connection whose pipeline has failed: what psycopg then takes for prepared may not be there."""
     if not isinstance(error, JourneysError) or isinstance(error.__cause__, psycopg.Error):
@@ -111,29 +125,6 @@ def _check_conninfo(conninfo: object) -> None:
         raise ValueError(f"expected {right}: {error}") from None
 
 
-def _request(statement: Statement) -> tuple[str, Sequence[Any] | None]:
-    """A statement as psycopg takes it: rows as one array for each column."""
-    if type(statement) is Bulk:
-        return statement.sql.replace("?", "%s"), [_array(column) for column in zip(*statement.rows, strict=True)]
-    args = [_array(arg) if type(arg) is list else arg for arg in statement[1]]
-    return (statement.sql.replace("?", "%s"), args) if args else (statement.sql, None)
-
-
-def _array(column: Sequence[Any]) -> str:
-    """The text of an array: psycopg's own way to make one takes most of the time of a large commit."""
-    return "{" + ",".join(map(_element, column)) + "}"
-
-
-def _element(value: str | int | bytes | None) -> str:
-    if value is None:
-        return "NULL"
-    if type(value) is int:
-        return str(value)
-    if type(value) is str:
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return '"\\\\x' + value.hex() + '"'  # type: ignore[union-attr]
-
-
 class PostgresStore(SyncStore):
     """Keeps everything in one schema of a PostgreSQL database, for any number of workers on any number of machines.
 
@@ -147,6 +138,8 @@ class PostgresStore(SyncStore):
         self._conninfo = conninfo
         self._operations = Operations(PostgresStatements(schema))
         self._slots = threading.BoundedSemaphore(connections)
+        #: whoever has a commit under way may want to load meanwhile, so one connection is never used for the former
+        self._ahead = threading.BoundedSemaphore(connections - 1)
         self._idle: _Idle[psycopg.Connection[Any]] = _Idle()
         try:
             self._unit(self._operations.open())
@@ -160,12 +153,15 @@ class PostgresStore(SyncStore):
     @contextmanager
     def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
         with self._slots:
-            connection = self._idle.take()
+            connection, is_new = self._idle.take(), False
             if connection is None:
                 with _our_errors():
-                    connection = psycopg.connect(self._conninfo, **_SETTINGS)
-                    connection.execute(SESSION, (self.schema, self.schema))
+                    connection, is_new = psycopg.connect(self._conninfo, **_SETTINGS), True
             try:
+                if is_new:
+                    _make_room(connection)
+                    with _our_errors():
+                        connection.execute(SESSION, (self.schema, self.schema))
                 yield connection
             except BaseException as error:
                 _mistrust(connection, error)
@@ -191,6 +187,34 @@ class PostgresStore(SyncStore):
     def _unit(self, steps: Steps[T]) -> T:
         return self._ask(as_unit(PostgresStatements.begin, steps))
 
+    def begin_commit(self, changes: ChangeSet) -> Generator[None, None, None]:
+        """``CommitsAhead.begin_commit``"""
+        commit = self._committing(changes)
+        next(commit, None)
+        return commit
+
+    def finish_commit(self, begun: Generator[None, None, None]) -> None:
+        """``CommitsAhead.finish_commit``"""
+        next(begun, None)
+
+    def _committing(self, changes: ChangeSet) -> Generator[None, None, None]:
+        """Sends the commit, stops until its outcome is asked for, and waits for that."""
+        batch = at_once(self._operations, changes)
+        if batch is None or not self._ahead.acquire(blocking=False):
+            yield
+        else:
+            try:
+                with self._borrowed() as connection, _our_errors():
+                    sent = connection.wait(send(connection, batch))
+                    yield
+                    connection.wait(receive(connection, sent))
+                return
+            except (Conflict, psycopg.Error):  # nothing has changed; the single steps say why
+                pass
+            finally:
+                self._ahead.release()
+        self._unit(self._operations.commit(changes))
+
     def close(self) -> None:
         """``Store.close``"""
         self._idle.close()
@@ -198,15 +222,7 @@ class PostgresStore(SyncStore):
 
 def _send(connection: psycopg.Connection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
     with _our_errors():
-        if len(batch) == 1:
-            cursors = [connection.execute(*_request(batch[0]))]
-        else:
-            with connection.pipeline():
-                cursors = [connection.execute(*_request(statement)) for statement in batch]
-        return [
-            cursor.fetchall() if type(statement) is Ask else cursor.rowcount
-            for cursor, statement in zip(cursors, batch, strict=True)
-        ]
+        return connection.wait(exchange(connection, batch))
 
 
 class AsyncPostgresStore:
@@ -220,6 +236,7 @@ class AsyncPostgresStore:
         self._conninfo = conninfo
         self._operations = Operations(PostgresStatements(schema))
         self._slots = asyncio.BoundedSemaphore(connections)
+        self._ahead = asyncio.BoundedSemaphore(connections - 1)
         self._opening = asyncio.Lock()
         self._idle: _Idle[psycopg.AsyncConnection[Any]] = _Idle()
 
@@ -229,12 +246,15 @@ class AsyncPostgresStore:
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         async with self._slots:
-            connection = self._idle.take()
+            connection, is_new = self._idle.take(), False
             if connection is None:
                 with _our_errors():
-                    connection = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS)
-                    await connection.execute(SESSION, (self.schema, self.schema))
+                    connection, is_new = await psycopg.AsyncConnection.connect(self._conninfo, **_SETTINGS), True
             try:
+                if is_new:
+                    _make_room(connection)
+                    with _our_errors():
+                        await connection.execute(SESSION, (self.schema, self.schema))
                 yield connection
             except BaseException as error:
                 _mistrust(connection, error)
@@ -266,6 +286,32 @@ class AsyncPostgresStore:
 
     async def _unit(self, steps: Steps[T]) -> T:
         return await self._ask(as_unit(PostgresStatements.begin, steps))
+
+    async def begin_commit(self, changes: ChangeSet) -> AsyncGenerator[None, None]:
+        """``CommitsAhead.begin_commit``"""
+        commit = self._committing(changes)
+        await anext(commit, None)
+        return commit
+
+    async def finish_commit(self, begun: AsyncGenerator[None, None]) -> None:
+        """``CommitsAhead.finish_commit``"""
+        await anext(begun, None)
+
+    async def _committing(self, changes: ChangeSet) -> AsyncGenerator[None, None]:
+        batch = at_once(self._operations, changes)
+        if batch is None or self._ahead.locked():
+            yield
+        else:
+            try:
+                async with self._ahead, self._borrowed() as connection:
+                    with _our_errors():
+                        sent = await connection.wait(send(connection, batch))
+                        yield
+                        await connection.wait(receive(connection, sent))
+                return
+            except (Conflict, psycopg.Error):
+                pass
+        await self._unit(self._operations.commit(changes))
 
     async def close(self) -> None:
         """``AsyncStore.close``"""
@@ -382,12 +428,4 @@ class AsyncPostgresStore:
 
 async def _send_async(connection: psycopg.AsyncConnection[Any], batch: Sequence[Statement]) -> Sequence[Any]:
     with _our_errors():
-        if len(batch) == 1:
-            cursors = [await connection.execute(*_request(batch[0]))]
-        else:
-            async with connection.pipeline():
-                cursors = [await connection.execute(*_request(statement)) for statement in batch]
-        return [
-            await cursor.fetchall() if type(statement) is Ask else cursor.rowcount
-            for cursor, statement in zip(cursors, batch, strict=True)
-        ]
+        return await connection.wait(exchange(connection, batch))
