@@ -51,10 +51,11 @@ class Forms:
         if number < 0:
             return None
         kept: Any = marks
-        if len(marks) <= _MANY:
+        if len(marks) == 1:
+            ((mark, at),) = marks.items()
+            kept = mark if at == profile.clock else (mark, at)
+        elif len(marks) <= _MANY:
             kept = (*marks, *marks.values())
-            if len(kept) == 2 and kept[1] == profile.clock:
-                kept = kept[0]
         due, place, clock = profile.due, profile.scheduled, profile.clock
         return (due, place, number, clock, profile.accepted, profile.order, profile.seq, kept, *values)
 
@@ -132,8 +133,8 @@ def _instance_at_rest(profile: ProfileState, instance: Instance) -> tuple[Form |
     rare = instance.__dict__
     ((event, properties),) = context.items()
     form = (plan, wait.step, wait.branch, wait.removal, instance.visited, (*rare,), event, (*properties,))
-    own = (instance.cause, instance.identifier, entered_at, instance.order, wait.due, wait.count)
-    return form, (*own, *properties.values(), *rare.values())
+    own = (instance.cause, instance.identifier, entered_at, instance.order, wait.due, wait.count, *properties.values())
+    return form, (*own, *rare.values()) if rare else own
 
 
 def _woken_instance(due: int, shown: str, form: Form, values: list[Any]) -> Instance:

@@ -1,8 +1,8 @@
 """The profiles of a working set, by id key.
 
-Where the set is the store (in memory), those that were not needed for a while are put to rest, in a quarter of the
-room, and woken when they are asked for. Nobody notices: a profile that one has asked for stays awake until
-``make_room`` is called, which is done between units of work, when nobody holds one.
+Where the set is the store (in memory) and they are many, most of them are put to rest, in a quarter of the room, and
+woken when they are asked for. Nobody notices: a profile that one has asked for stays awake until ``make_room`` is
+called, which is done between units of work, when nobody holds one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from journeys.engine._rest import Forms, Rest
 from journeys.engine._state import ProfileState
 from journeys.plan.values import NEVER
 
-#: how many of the profiles that were woken or made last stay awake
-AWAKE = 8_192
+#: how many profiles there are before any is put to rest: those that are there by then stay awake for good
+AWAKE = 50_000
+#: of all others the latest stay awake: so few that what is put to rest lies in the processor's cache still
+_LATEST = 64
 
 
 class People:
     """Profiles by id key: ``u:`` or ``a:`` and the id (P1)."""
 
-    __slots__ = ("_awake", "_forms", "_rests", "_woken", "users", "visitors")
+    __slots__ = ("_awake", "_forms", "_latest", "_rests", "_woken", "users", "visitors")
 
     def __init__(self, *, rests: bool = False, awake: int | None = None) -> None:
         #: by the id alone, for the text that a caller has at hand is the one that is kept
@@ -30,6 +32,7 @@ class People:
         self.visitors: dict[str, ProfileState | Rest] = {}
         self._rests = rests
         self._awake = AWAKE if awake is None else awake
+        self._latest = min(_LATEST, self._awake)
         self._forms = Forms()
         #: in the order in which they were woken or made
         self._woken: deque[ProfileState] = deque()
@@ -102,19 +105,31 @@ class People:
 
     def wake(self, rest: Rest, key: str, shown: str) -> ProfileState:
         """Wakes the profile of this key."""
-        profile = self._forms.wake(rest, key, shown)
-        self._kind(key)[shown] = profile
+        profile = self._kind(key)[shown] = self._forms.wake(rest, key, shown)
+        self._woken.append(profile)
+        return profile
+
+    def wake_next(self, rest: Rest, user_id: str) -> ProfileState:
+        """Wakes this user for the next unit of work, and another may rest in her stead."""
+        if len(self._woken) > self._latest:
+            self._put_to_rest(self._woken.popleft())
+        profile = self.users[user_id] = self._forms.wake(rest, "u:" + user_id, user_id)
         self._woken.append(profile)
         return profile
 
     def make_room(self) -> None:
-        """Puts to rest whoever was not needed for a while; nobody may hold one of them."""
-        woken = self._woken
-        while len(woken) > self._awake:
-            profile = woken.popleft()
-            kind = self.users if profile.key[0] == "u" else self.visitors
-            if kind.get(profile.id) is profile:  # else it was renamed, merged or erased, or is at rest
-                kind[profile.id] = self._forms.rest(profile) or profile
+        """Puts to rest those that are too many; nobody may hold one of them."""
+        while len(self._woken) > self._latest:
+            self._put_to_rest(self._woken.popleft())
+
+    def _put_to_rest(self, profile: ProfileState) -> None:
+        if len(self.users) + len(self.visitors) <= self._awake:
+            return
+        kind = self.users if profile.key[0] == "u" else self.visitors
+        if kind.get(profile.id) is profile:  # else it was renamed, merged or erased, or is at rest
+            rest = self._forms.rest(profile)
+            if rest is not None:
+                kind[profile.id] = rest
 
     def renewed(self) -> Iterator[ProfileState]:
         """Every profile, awake, for what most have in common is to be another from now on."""
