@@ -38,35 +38,29 @@ class Forms:
         if profile.crowd is not None or profile.version:
             return None
         instances, rare, marks = profile.instances, profile.__dict__, profile.marks
-        lives: Form | None = None
-        values: tuple[Any, ...] = ()
-        if instances:
-            if len(instances) == 1:
-                lives, values = _instance_at_rest(profile, instances[0])
-            if lives is None:
-                lives, values = (), (instances,)
-        if rare:
-            values = (*map(_shortened, rare.values()), *values)
-        number = self._number_of((profile.been, (*rare,), lives))
-        if number < 0:
-            return None
-        kept: Any = marks
-        if len(marks) == 1:
-            ((mark, at),) = marks.items()
-            kept = mark if at == profile.clock else (mark, at)
-        elif len(marks) <= _MANY:
-            kept = (*marks, *marks.values())
-        due, place, clock = profile.due, profile.scheduled, profile.clock
-        return (due, place, number, clock, profile.accepted, profile.order, profile.seq, kept, *values)
-
-    def _number_of(self, form: Form) -> int:
+        if not instances:
+            form: Form = (profile.been, (*rare,), None)
+            values: tuple[Any, ...] = ()
+        elif len(instances) == 1 and _is_like_others(profile, instances[0]):
+            form, values = _with_its_instance(profile, instances[0])
+        else:
+            form, values = (profile.been, (*rare,), ()), (instances,)
         number = self._numbers.get(form)
         if number is None:
             if len(self._forms) >= _FORMS:
-                return -1
+                return None
             number = self._numbers[form] = len(self._forms)
             self._forms.append(form)
-        return number
+        if rare:
+            values = (*map(_shortened, rare.values()), *values)
+        due, place, clock = profile.due, profile.scheduled, profile.clock
+        kept: Any = marks
+        if len(marks) == 1:
+            ((mark, at),) = marks.items()
+            kept = mark if at == clock else (mark, at)
+        elif len(marks) <= _MANY:
+            kept = (*marks, *marks.values())
+        return (due, place, number, clock, profile.accepted, profile.order, profile.seq, kept, *values)
 
     def wake(self, rest: Rest, key: str, shown: str) -> ProfileState:
         """The profile that was put to rest, under its key and the id in it."""
@@ -114,26 +108,30 @@ def _dict(flat: tuple[Any, ...], begin: int) -> dict[Any, Any]:
     return dict(zip(flat[begin:half], flat[half:]))  # noqa: B905 - a keyword costs half as much again
 
 
-def _instance_at_rest(profile: ProfileState, instance: Instance) -> tuple[Form | None, tuple[Any, ...]]:
-    """What an instance has in common with others, and its own; None if it has no short form."""
-    waits, context, plan, entered_at = instance.waits, instance.context, instance.plan, instance.entered_at
+def _is_like_others(profile: ProfileState, instance: Instance) -> bool:
+    """Whether it waits at one place, knows of one event, and is of the profile's own making."""
+    plan = instance.plan
     age = plan.max_age_micros
-    if (
-        len(waits) != 1
-        or len(context) != 1
-        or instance.status != LIVE
-        or instance.origin != plan.version
-        or instance.owner != profile.id
-        or instance.due != profile.due
-        or not age
-        or instance.expires_at != entered_at + age
-    ):
-        return None, ()
-    wait = waits[0]
-    rare = instance.__dict__
-    ((event, properties),) = context.items()
-    form = (plan, wait.step, wait.branch, wait.removal, instance.visited, (*rare,), event, (*properties,))
-    own = (instance.cause, instance.identifier, entered_at, instance.order, wait.due, wait.count, *properties.values())
+    return (
+        len(instance.waits) == 1
+        and len(instance.context) == 1
+        and instance.status == LIVE
+        and instance.due == profile.due
+        and instance.origin == plan.version
+        and instance.owner == profile.id
+        and age > 0
+        and instance.expires_at == instance.entered_at + age
+    )
+
+
+def _with_its_instance(profile: ProfileState, instance: Instance) -> tuple[Form, tuple[Any, ...]]:
+    """What the two have in common with others, and what of the instance is its own."""
+    wait, rare = instance.waits[0], instance.__dict__
+    ((event, properties),) = instance.context.items()
+    steps = (instance.plan, wait.step, wait.branch, wait.removal, instance.visited)
+    form = (profile.been, (*profile.__dict__,), (*steps, (*rare,), event, (*properties,)))
+    cause, identifier, entered_at, order = instance.cause, instance.identifier, instance.entered_at, instance.order
+    own = (cause, identifier, entered_at, order, wait.due, wait.count, *properties.values())
     return form, (*own, *rare.values()) if rare else own
 
 

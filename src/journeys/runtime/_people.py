@@ -1,8 +1,8 @@
 """The profiles of a working set, by id key.
 
-Where the set is the store (in memory) and they are many, most of them are put to rest, in a quarter of the room, and
-woken when they are asked for. Nobody notices: a profile that one has asked for stays awake until ``make_room`` is
-called, which is done between units of work, when nobody holds one.
+Where the set is the store (in memory) and they are many, those that were not needed for long are at rest, in a quarter
+of the room, and woken when they are asked for. Nobody notices: a profile that one has asked for stays awake until
+``make_room`` is called, which is done between units of work, when nobody holds one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ from journeys.engine._rest import Forms, Rest
 from journeys.engine._state import ProfileState
 from journeys.plan.values import NEVER
 
-#: how many profiles there are before any is put to rest: those that are there by then stay awake for good
-AWAKE = 50_000
-#: of all others the latest stay awake: so few that what is put to rest lies in the processor's cache still
-_LATEST = 64
+#: how many of those that were woken or made last stay awake; when there are twice as many, half are put to rest
+AWAKE = 25_000
 
 
 class People:
     """Profiles by id key: ``u:`` or ``a:`` and the id (P1)."""
 
-    __slots__ = ("_awake", "_forms", "_latest", "_rests", "_woken", "users", "visitors")
+    __slots__ = ("_awake", "_forms", "_rests", "_woken", "users", "visitors")
 
     def __init__(self, *, rests: bool = False, awake: int | None = None) -> None:
         #: by the id alone, for the text that a caller has at hand is the one that is kept
@@ -32,7 +30,6 @@ class People:
         self.visitors: dict[str, ProfileState | Rest] = {}
         self._rests = rests
         self._awake = AWAKE if awake is None else awake
-        self._latest = min(_LATEST, self._awake)
         self._forms = Forms()
         #: in the order in which they were woken or made
         self._woken: deque[ProfileState] = deque()
@@ -110,21 +107,20 @@ class People:
         return profile
 
     def wake_next(self, rest: Rest, user_id: str) -> ProfileState:
-        """Wakes this user for the next unit of work, and another may rest in her stead."""
-        if len(self._woken) > self._latest:
-            self._put_to_rest(self._woken.popleft())
+        """Wakes this user for the next unit of work."""
+        if len(self._woken) > 2 * self._awake:
+            self.make_room()
         profile = self.users[user_id] = self._forms.wake(rest, "u:" + user_id, user_id)
         self._woken.append(profile)
         return profile
 
     def make_room(self) -> None:
-        """Puts to rest those that are too many; nobody may hold one of them."""
-        while len(self._woken) > self._latest:
-            self._put_to_rest(self._woken.popleft())
+        """Puts those to rest who were not needed for long, if they are many; nobody may hold one of them."""
+        if len(self._woken) > 2 * self._awake:
+            while len(self._woken) > self._awake:
+                self._put_to_rest(self._woken.popleft())
 
     def _put_to_rest(self, profile: ProfileState) -> None:
-        if len(self.users) + len(self.visitors) <= self._awake:
-            return
         kind = self.users if profile.key[0] == "u" else self.visitors
         if kind.get(profile.id) is profile:  # else it was renamed, merged or erased, or is at rest
             rest = self._forms.rest(profile)
