@@ -870,23 +870,23 @@ MUTANTS = [
     ),
     # profiles at rest
     Mutant(
-        "at rest it is taken for one's own", "O6", REST, "        or instance.owner != profile.id\n", "", area="people"
+        "at rest it is taken for one's own", "O6", REST, "        and instance.owner == profile.id\n", "", area="people"
     ),
-    Mutant("at rest an age is forgotten", "X4", REST, "        or instance.due != profile.due\n", "", area="people"),
+    Mutant("at rest an age is forgotten", "X4", REST, "        and instance.due == profile.due\n", "", area="people"),
     Mutant(
         "a migrated instance gets another id at rest",
         "V2",
         REST,
-        "        or instance.origin != plan.version\n",
+        "        and instance.origin == plan.version\n",
         "",
         area="people",
     ),
     Mutant(
-        "a place is lost with the sleep of its profile",
+        "a deadline that moved later has no place any more",
         "T5",
         AGENDA,
-        "elif profile.scheduled >= NEVER or first <= profile.scheduled <= last:",
-        "elif first <= profile.scheduled <= last:",
+        "        people.replace(key, due)\n        if due < NEVER:",
+        "        people.replace(key, due)\n        if due < NEVER and people.get(key) is None:",
         area="people",
     ),
     Mutant(
@@ -936,7 +936,7 @@ SHORT = [
     "a late entry at the end enters",
     "one restart too many",
     "restarts are forgotten",
-    "a place is lost with the sleep of its profile",
+    "a deadline that moved later has no place any more",
     "sqlite: a version is not checked",
     "one try too many",
 ]

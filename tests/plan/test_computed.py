@@ -63,7 +63,7 @@ def computed_of(kind: str, calls: list[Json], when: str | None = None, **fields:
         assert processor.feed(each).is_accepted
     from journeys.engine._state import ProfileState
 
-    profile = processor.states.get("u:u1", ProfileState("u:u1"))
+    profile = processor.states.get("u:u1") or ProfileState("u:u1")
     return processor.plan.computed["c"].value(profile, profile.clock if when is None else instant(when))
 
 
