@@ -74,7 +74,7 @@ def test_there_is_no_end_of_names_but_of_forms(monkeypatch: Any) -> None:
     forms = Forms()
     rests = [forms.rest(each) for each in simulation.core.processor.states.values()]
     assert [rest is None for rest in rests] == [False, False, True]
-    assert forms.name_any({"name1"})
+    assert forms.name_any({"name1", "x"})
     assert not forms.name_any({"name2"})
 
 

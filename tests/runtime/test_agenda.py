@@ -81,3 +81,15 @@ def test_places_do_not_add_up() -> None:
         model.people.make_room()
     places = len(model.agenda._near) + sum(map(len, model.agenda._bags.values()))
     assert places <= 2
+
+
+def test_who_asks_for_what_is_far_off_does_not_spoil_the_bags() -> None:
+    """What comes up earlier is still put into a bag, and comes up earlier."""
+    model = Model()
+    model.move("u:1", 5 * BAG)
+    model.next("", 0)
+    model.move("u:2", 2 * BAG)
+    assert model.agenda._bags and len(model.agenda._near) == 1
+    model.next("", 0)
+    model.pop("", 3 * BAG)
+    model.pop("", 6 * BAG)

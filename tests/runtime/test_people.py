@@ -77,7 +77,7 @@ def test_publishing_reaches_those_who_rest() -> None:
     evaluator.feed_many(entry(f"u{n}") for n in range(5))
     evaluator.pause("cart")
     forms = evaluator._core.processor.states._forms
-    plans = {each[2][0] for each in forms._forms if each[2]}
+    plans = {each[2][0] for each in forms._forms.values() if each[2]}
     assert plans and plans <= set(evaluator._core.plan.journeys.values())
     evaluator.archive("cart")
     assert evaluator.figures()["live"] == 0
@@ -87,7 +87,7 @@ def test_publishing_reaches_those_who_rest() -> None:
 def test_nothing_names_who_is_erased() -> None:
     """V6: no names of properties either."""
     evaluator = made()
-    evaluator.feed_many([entry("u1", **{"of u1": 1}), entry("u2"), entry("u3")])
+    evaluator.feed_many([entry("u1", u1=1), entry("u2"), entry("u3")])
     people = evaluator._core.processor.states
     assert at_rest(evaluator) == 2
     evaluator.erase("u1")
@@ -114,3 +114,34 @@ def test_a_profile_that_one_has_asked_for_is_not_put_to_rest_meanwhile() -> None
     assert [each.key for each in people.values()] == ["a:1", "u:1"]
     with pytest.raises(KeyError):
         people["u:2"]
+
+
+def test_a_pass_that_is_broken_off_leaves_everybody_as_they_are() -> None:
+    """Who was not reached is woken by what she had in common with others before."""
+    evaluator = made()
+    evaluator.feed_many(entry(f"u{n}", **{f"p{n % 3}": n}) for n in range(9))
+    people = evaluator._core.processor.states
+    before = {key: encode_state(profile) for key, profile in people.items()}
+    for number, _ in enumerate(people.renewed()):
+        if number == 4:
+            break
+    assert {key: encode_state(profile) for key, profile in people.items()} == before
+    for _ in people.renewed():
+        pass
+    assert {key: encode_state(profile) for key, profile in people.items()} == before
+    assert len(people._forms._forms) <= 2 * 3  # those of before are gone
+
+
+def test_nobody_is_woken_to_be_counted() -> None:
+    evaluator = made()
+    evaluator.feed_many(entry(f"u{n}") for n in range(5))
+    evaluator.feed(entry("v1", value=1) | {"event": "Something Else"})
+    asleep = at_rest(evaluator)
+    assert {name: evaluator.figures()[name] for name in ("profiles", "live", "due")} == {
+        "profiles": 5,
+        "live": 5,
+        "due": 5,
+    }
+    assert at_rest(evaluator) == asleep
+    evaluator.advance(hours=3)
+    assert (evaluator.figures()["live"], evaluator.figures()["due"]) == (0, 0)

@@ -7,7 +7,7 @@ no short form is kept in the tuple as the object that it is, and a woken profile
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
 
 from journeys.engine._state import EMPTY_LIST, LIVE, Instance, ProfileState, Wait
@@ -21,17 +21,22 @@ Form = tuple[Any, ...]
 _MANY = 32
 #: how many forms there may be: a space has a few for each of its steps, but names of properties may be anything
 _FORMS = 16_384
+#: where what the form names begins
+_HEAD = 8
+
 _new = object.__new__
 
 
 class Forms:
     """Puts profiles to rest and wakes them; knows what they have in common."""
 
-    __slots__ = ("_forms", "_numbers")
+    __slots__ = ("_forms", "_next", "_numbers")
 
     def __init__(self) -> None:
-        self._forms: list[Form] = []
+        self._forms: dict[int, Form] = {}
         self._numbers: dict[Form, int] = {}
+        #: no number is given twice: who rests under a form of before is woken by it
+        self._next = 0
 
     def rest(self, profile: ProfileState) -> Rest | None:
         """The profile as a tuple; None if it has to stay as it is."""
@@ -47,10 +52,11 @@ class Forms:
             form, values = (profile.been, (*rare,), ()), (instances,)
         number = self._numbers.get(form)
         if number is None:
-            if len(self._forms) >= _FORMS:
+            if len(self._numbers) >= _FORMS:
                 return None
-            number = self._numbers[form] = len(self._forms)
-            self._forms.append(form)
+            number = self._numbers[form] = self._next
+            self._forms[number] = form
+            self._next += 1
         if rare:
             values = (*map(_shortened, rare.values()), *values)
         due, place, clock = profile.due, profile.scheduled, profile.clock
@@ -83,18 +89,26 @@ class Forms:
             profile.instances = [_woken_instance(due, shown, lives, values)] if lives else values[0]
         return profile
 
+    def live(self, rest: Rest) -> int:
+        """How many live instances a profile at rest has."""
+        _, names, lives = self._forms[rest[2]]
+        if lives is None:
+            return 0
+        return 1 if lives else sum(each.status == LIVE for each in rest[_HEAD + len(names)])
+
+    def renew(self) -> Callable[[], None]:
+        """Forms are found anew from now on; answers what lets go of those of before, when nobody rests under them."""
+        before, self._numbers = [*self._forms], {}
+
+        def let_go() -> None:
+            for number in before:
+                del self._forms[number]
+
+        return let_go
+
     def name_any(self, texts: Collection[str]) -> bool:
-        """Whether a text is in what profiles have in common, as a name of a property may have it."""
-        names = {name for form in self._forms for name in _names_in(form)}
-        return any(text in name for text in texts for name in names)
-
-
-def _names_in(form: Form) -> Iterator[str]:
-    for each in form:
-        if type(each) is tuple:
-            yield from _names_in(each)
-        elif type(each) is str:
-            yield each
+        """Whether one of the texts is in what profiles have in common, as a name of a property."""
+        return any(lives and not {*lives[-1]}.isdisjoint(texts) for _, _, lives in self._forms.values())
 
 
 def _shortened(value: Any) -> Any:

@@ -24,13 +24,11 @@ class Agenda:
     2. ``scheduled`` of the profile is the instant of that place; what it had besides is passed over.
     """
 
-    __slots__ = ("_bags", "_near", "_opened", "_order")
+    __slots__ = ("_bags", "_near", "_order")
 
     def __init__(self) -> None:
-        #: (instant, id key) of every place in a bag that is open
+        #: (instant, id key) of every place in a bag that was opened
         self._near: list[tuple[int, str]] = []
-        #: number of the first bag that is not open
-        self._opened = 0
         #: ids by twice the number of the bag, one more for users
         self._bags: dict[int, list[str]] = {}
         self._order: list[int] = []
@@ -43,11 +41,7 @@ class Agenda:
             self._place(due, profile.key, profile.id)
 
     def _place(self, due: int, key: str, shown: str) -> None:
-        number = due >> _BAG
-        if number < self._opened:
-            heappush(self._near, (due, key))
-            return
-        number = number << 1 | (key[0] == "u")
+        number = due >> _BAG << 1 | (key[0] == "u")
         bag = self._bags.get(number)
         if bag is None:
             self._bags[number] = [shown]
@@ -78,29 +72,36 @@ class Agenda:
     def _first(self, until: int, people: People) -> str | None:
         """The key of the first place up to an instant at which its profile is due indeed."""
         near, order = self._near, self._order
-        while True:
-            while near and near[0][0] <= until:
-                at, key = near[0]
-                due, place = people.when(key)
-                if due <= at == place:
-                    return key
-                heappop(near)
-                if place == at:
-                    self._move(key, due, people)
-            if near or not order or order[0] >> 1 << _BAG > until:
+        while near or order:
+            if order and (not near or order[0] >> 1 <= near[0][0] >> _BAG):
+                number = order[0] >> 1
+                if number << _BAG > until:
+                    return None
+                self._open(number, people)
+                continue
+            at, key = near[0]
+            if at > until:
                 return None
-            self._open(order[0] >> 1, people)
+            due, place = people.when(key)
+            if due <= at == place:
+                return key
+            heappop(near)
+            if place == at:
+                self._move(key, due, people)
+        return None
 
     def _open(self, number: int, people: People) -> None:
         """The nearest bag is due: its places get their order."""
-        self._opened = number + 1
         while self._order and self._order[0] >> 1 == number:
             bag = heappop(self._order)
             prefix = _prefix(bag)
             for each in self._bags.pop(bag):
                 key = prefix + each
                 due, place = people.when(key)
-                if place >> _BAG == number:
+                if due >> _BAG == number == place >> _BAG:
+                    people.replace(key, due)
+                    heappush(self._near, (due, key))
+                elif place >> _BAG == number:
                     self._move(key, due, people)
 
     def _move(self, key: str, due: int, people: People) -> None:

@@ -337,11 +337,11 @@ class Logic:
         figures = dict((yield from self._ask("figures")))
         if self._core.exclusive:
             people = self._core.processor.states
-            standing = [(each.live, each.due < NEVER) for each in people.values()]
+            standings = [*people.standings()]
             figures |= {
                 "profiles": len(people),
-                "live": sum(live for live, _ in standing),
-                "due": sum(is_due for _, is_due in standing),
+                "live": sum(live for live, _ in standings),
+                "due": sum(due < NEVER for _, due in standings),
                 "records": len(self._core.effects.records),
                 "waiting": len(self._core.processor.waiting),
             }

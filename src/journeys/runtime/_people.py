@@ -91,6 +91,15 @@ class People:
             return NEVER, NEVER
         return found[:2] if type(found) is tuple else (found.due, found.scheduled)
 
+    def standings(self) -> Iterator[tuple[int, int]]:
+        """How many live instances each profile has, and when it is next due, without waking it."""
+        for kind in (self.users, self.visitors):
+            for found in kind.values():
+                if isinstance(found, ProfileState):
+                    yield found.live, found.due
+                else:
+                    yield self._forms.live(found), found[0]
+
     def replace(self, key: str, place: int) -> None:
         """The profile has another place in the agenda."""
         kind, shown = self._kind(key), key[2:]
@@ -129,17 +138,18 @@ class People:
 
     def renewed(self) -> Iterator[ProfileState]:
         """Every profile, awake, for what most have in common is to be another from now on."""
-        before, self._forms = self._forms, Forms()
+        let_go = self._forms.renew()
         self._woken.clear()
         for key in self:
             self.make_room()
             kind, shown = self._kind(key), key[2:]
             found = kind[shown]
-            profile = found if isinstance(found, ProfileState) else before.wake(found, key, shown)
+            profile = found if isinstance(found, ProfileState) else self._forms.wake(found, key, shown)
             kind[shown] = profile
             if self._rests:
                 self._woken.append(profile)
             yield profile
+        let_go()
 
     def forget(self, id_keys: set[str]) -> None:
         """Nothing names an erased profile any more (V6)."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import random
 import socket
 import tempfile
@@ -18,7 +19,7 @@ from journeys.errors import Conflict, JourneysError, StoreUnavailable
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange
 from journeys.runtime.stores import AsyncPostgresStore, PostgresStore, open_store
 from journeys.runtime.stores._statements import Ask, Tell
-from journeys.runtime.stores._wire import exchange
+from journeys.runtime.stores._wire import array, exchange
 from journeys.testing._store_parts import conflicts, increased, together, until_committed
 
 
@@ -414,3 +415,20 @@ def test_a_lost_commit_has_its_effect_once(proxy: Proxy, new_schema: Callable[[]
 @pytest.mark.soak
 def test_1000_lost_commits_have_their_effects_once(proxy: Proxy, new_schema: Callable[[], str]) -> None:
     lose_commits(proxy, new_schema(), 1000)
+
+
+class Text(str):
+    """Text of a type of one's own."""
+
+
+class Name(enum.StrEnum):
+    MAIL = "file:1"
+
+
+def test_text_is_text_whatever_its_type() -> None:
+    """I6: as SQLite takes it; what is neither text nor a whole number nor bytes is refused and never guessed."""
+    assert array([Text("42"), Name.MAIL, 'a,"b']) == '{"42","file:1","a,\\"b"}'
+    assert array([Text("a,b")]) == '{"a,b"}'
+    assert array([True, None, 3]) == "{1, NULL, 3}"
+    with pytest.raises(TypeError, match="got float"):
+        array([1.5])

@@ -103,7 +103,7 @@ def _values(statement: Statement) -> tuple[Sequence[bytes | None], Sequence[Form
     else:
         args = [array(arg) if type(arg) is list else arg for arg in statement[1]]
     formats = [Format.BINARY if isinstance(arg, bytes) else Format.TEXT for arg in args]
-    return [arg if arg is None or isinstance(arg, bytes) else _text(str(arg)) for arg in args], formats
+    return [arg if arg is None or isinstance(arg, bytes) else _text(str(_plain(arg))) for arg in args], formats
 
 
 def _text(text: str) -> bytes:
@@ -112,9 +112,26 @@ def _text(text: str) -> bytes:
     return text.encode()
 
 
+_PLAIN = {str, int, bytes, type(None)}
+
+
+def _plain(value: Any) -> Any:
+    """Text, a number or bytes, also where the type is only derived from that, as a member of an Enum's is."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, (int, bytes)):
+        return int(value) if isinstance(value, int) else bytes(value)
+    raise TypeError(f"PostgreSQL is given text, whole numbers and bytes here, got {type(value).__name__}")
+
+
 def array(column: Sequence[Any]) -> str | bytes:
     """An array as text; one of byte strings in binary form, which is half as long and read far faster."""
     types = {*map(type, column)}
+    if not types <= _PLAIN:
+        column = [*map(_plain, column)]
+        types = {*map(type, column)}
     if types == {str}:
         return _texts(column)
     if bytes in types:
