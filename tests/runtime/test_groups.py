@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -196,16 +196,22 @@ def test_whatever_else_is_asked_of_the_evaluator_finds_all_of_it(store: Ahead) -
 # what goes wrong
 
 
+def another_feeds(made: Feeding, when: int, calls: Sequence[Any]) -> Callable[[int], None]:
+    """While the commit of this number is under way, another worker feeds these calls."""
+
+    def meanwhile(number: int) -> None:
+        if number == when:
+            with other(made.store) as evaluator:
+                evaluator.feed_many(calls)
+
+    return meanwhile
+
+
 def test_a_conflict_undoes_what_was_built_on_it(made: Feeding) -> None:
     """I7: another worker is faster; both groups are done again on what it left, in their order."""
     mine, others = starts("u1", "u2", "u1", "u3"), [track("Start", "0", "u1", id="o", n=7)]
 
-    def meanwhile(number: int) -> None:
-        if number == 1:
-            with other(made.store) as evaluator:
-                evaluator.feed_many(others)
-
-    made.store.meanwhile = meanwhile
+    made.store.meanwhile = another_feeds(made, 1, others)
     answers = made.feed_many(mine, group=2)
     assert [answer.status for answer in answers] == ["accepted"] * 4
     # refused; done again; and the second group, whose first try was never sent
@@ -217,12 +223,7 @@ def test_a_conflict_undoes_what_was_built_on_it(made: Feeding) -> None:
 def test_a_conflict_of_the_second_group_leaves_the_first(made: Feeding) -> None:
     mine, others = starts("u1", "u2", "u1", "u3"), [track("Start", "0", "u3", id="o", n=7)]
 
-    def meanwhile(number: int) -> None:
-        if number == 2:
-            with other(made.store) as evaluator:
-                evaluator.feed_many(others)
-
-    made.store.meanwhile = meanwhile
+    made.store.meanwhile = another_feeds(made, 2, others)
     made.feed_many(mine, group=2)
     assert (len(made.store.begun), len(made.store.plain)) == (2, 1)
     assert trace_after(made) == alone(mine[:3], others, mine[3:])

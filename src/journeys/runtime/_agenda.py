@@ -98,10 +98,12 @@ class Agenda:
             for each in self._bags.pop(bag):
                 key = prefix + each
                 due, place = people.when(key)
-                if due >> _BAG == number == place >> _BAG:
+                if place >> _BAG != number:
+                    continue
+                if due >> _BAG == number:
                     people.replace(key, due)
                     heappush(self._near, (due, key))
-                elif place >> _BAG == number:
+                else:
                     self._move(key, due, people)
 
     def _move(self, key: str, due: int, people: People) -> None:

@@ -88,6 +88,11 @@ def id_key(user_id: str | None, anonymous_id: str | None) -> str:
     return f"u:{user_id}" if user_id is not None else f"a:{anonymous_id}"
 
 
+def is_storable(key: str) -> bool:
+    """Whether a store can be asked for it: an id that cannot be has been answered as rejected anyway."""
+    return "\0" not in key and len(key) <= 4098 and _is_unicode(key)
+
+
 def message_id_of(call: Mapping[str, Any]) -> str | None:
     """The ``messageId``, None if it has none."""
     value = call.get("messageId")

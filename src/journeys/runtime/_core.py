@@ -24,12 +24,12 @@ from journeys.model.journey import Journey
 from journeys.plan.plan import Plan
 from journeys.plan.values import NEVER
 from journeys.ports import ChangeSet, Delivery, Loaded, StateChange, Waiting
-from journeys.runtime._calls import Answer, replay_timestamp
+from journeys.runtime._calls import Answer, is_storable, replay_timestamp
 from journeys.runtime._groups import Groups
 from journeys.runtime._processor import Processor
 from journeys.runtime._recent import LARGEST, RecentStates
 from journeys.runtime._tombstones import Tombstones
-from journeys.runtime._waiting import id_key_of
+from journeys.runtime._waiting import id_key_of, id_keys_of
 from journeys.runtime.tallies import Kept, Tallied, Tallies
 
 #: a request to the store: method, arguments, keyword arguments
@@ -68,7 +68,7 @@ class Core:
         #: how far a replay had come before the batch that is not committed yet (T8)
         self._before: int | None = None
         #: whether the store may hold ids that are erased
-        self._knows_erased = True
+        self.knows_erased = True
         self.tombstones = Tombstones()
         self._recent = RecentStates()
         #: what is committed while the next group is applied: its profiles, as they will be
@@ -104,10 +104,10 @@ class Core:
                 self.processor.latest = self._before
             self._before = self.processor.latest
             until = -1 if live or not self.plan.may_be_late else self._reach(calls)
-            if not self._knows_erased:
-                yield from self.load(self._id_keys(calls, wanted_only=True), calls, waiting_until=until)
-            if self._knows_erased:  # also an event that nobody wants is refused if its profile is erased (V6)
-                yield from self.load(self._id_keys(calls), calls, waiting_until=until)
+            if not self.knows_erased:
+                yield from self.load(self.id_keys(calls, wanted_only=True), calls, waiting_until=until)
+            if self.knows_erased:  # also an event that nobody wants is refused if its profile is erased (V6)
+                yield from self.load(self.id_keys(calls), calls, waiting_until=until)
             before = self.processor.watermark
             answers = self.apply(calls, received, live)
             try:
@@ -144,7 +144,8 @@ class Core:
                 latest = max(latest, replay_timestamp(call))
         return self.plan.lateness.before(latest)
 
-    def _id_keys(self, calls: Iterable[Any], *, wanted_only: bool = False) -> set[str]:
+    def id_keys(self, calls: Iterable[Any], *, wanted_only: bool = False) -> set[str]:
+        """Every id key that calls name, valid or not; if asked so, of what nobody wants only where it is needed."""
         keys: set[str] = set()
         routes = self.plan.routes
         wanted_only = wanted_only and not self.plan.makes_profiles and not self.plan.may_be_late
@@ -157,10 +158,7 @@ class Core:
                     continue
             if not isinstance(call, Mapping):
                 continue
-            for field, spaces in (("userId", "u"), ("anonymousId", "a"), ("previousId", "ua")):
-                value = call.get(field)
-                if isinstance(value, str) and value:
-                    keys.update(f"{space}:{value}" for space in spaces)
+            keys.update(key for key in id_keys_of(call) if len(key) > 2)
         return keys
 
     # stores
@@ -200,11 +198,11 @@ class Core:
                 call = parse_json(each.call)
                 self._stored_arrivals.add(each.arrival)
                 entries.append((each.timestamp, each.message_id, each.arrival, call))
-                wanted |= self._id_keys((call,))
-        loaded: Loaded = yield ("load", (sorted(key for key in wanted if _is_storable(key)),), {})
+                wanted |= self.id_keys((call,))
+        loaded: Loaded = yield ("load", (sorted(key for key in wanted if is_storable(key)),), {})
         processor.watermark = loaded.watermark
         processor.erased = loaded.erased
-        self._knows_erased = loaded.knows_erased
+        self.knows_erased = loaded.knows_erased
         processor.links.update(loaded.links)
         if self.ahead:
             self._take_ahead(wanted, loaded)
@@ -244,7 +242,7 @@ class Core:
             released: Sequence[Waiting] = yield ("waiting", (until, 1 << 30), {})
             found.update((each.arrival, each) for each in released)
         given = (call.get("messageId") for call in calls if isinstance(call, Mapping))
-        message_ids = {each for each in given if isinstance(each, str) and _is_storable(each)}
+        message_ids = {each for each in given if isinstance(each, str) and is_storable(each)}
         if message_ids:
             same: Sequence[Waiting] = yield ("waiting", (MAX, 1 << 30), {"message_ids": sorted(message_ids)})
             found.update((each.arrival, each) for each in same)
@@ -263,7 +261,7 @@ class Core:
         """
         change = self.changes(read_watermark, notes, read_notes)
         yield ("commit", (change,), {})
-        self._keep_recent(change, self.committed())
+        self.keep_recent(change, self.committed())
 
     def changes(
         self,
@@ -302,9 +300,9 @@ class Core:
             profile.version += 1
         return changed
 
-    def _keep_recent(self, change: ChangeSet, profiles: Mapping[str, ProfileState]) -> None:
+    def keep_recent(self, change: ChangeSet, profiles: Mapping[str, ProfileState]) -> None:
         """These profiles of the commit stay in memory, for a while."""
-        if self._knows_erased:  # nothing stays in memory of someone whom another worker may erase (V6)
+        if self.knows_erased:  # nothing stays in memory of someone whom another worker may erase (V6)
             self._recent.clear()
             return
         for each in change.states:
@@ -319,7 +317,7 @@ class Core:
             arrival=arrival,
             id_key=id_key,
             call=encode(call),
-            others=tuple(sorted(self._id_keys((call,)) - {id_key})),
+            others=tuple(sorted(self.id_keys((call,)) - {id_key})),
         )
 
     def known_library(self) -> Mapping[str, str]:
@@ -537,7 +535,7 @@ class Core:
             apply()
             yield from self._flush()
             return
-        yield from self.load(self._id_keys(calls))
+        yield from self.load(self.id_keys(calls))
         apply()
         try:
             yield from self._commit(self.processor.watermark)
@@ -595,14 +593,3 @@ class Core:
         loaded: Loaded = yield ("load", (sorted(id_keys),), {})
         stored = {each.key: each for each in loaded.profiles.values()}
         return [decode_state(each.state, self.plan) for each in stored.values()]
-
-
-def _is_storable(key: str) -> bool:
-    """Whether a store can be asked for it: an id that cannot be has been answered as rejected anyway."""
-    if "\0" in key or len(key) > 4098:
-        return False
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -75,13 +75,13 @@ class Groups:
         is_next = False
         while not is_next:
             prepared = None
-            if not core._knows_erased and not core.plan.may_be_late:
+            if not core.knows_erased and not core.plan.may_be_late:
                 prepared = yield from self._prepare(group)
             is_next = yield from self.finish()
             if before is not None:
                 before.result()
         if prepared is None:
-            group.end((yield from core.feed(group.calls, group.received, live=group.live)))
+            yield from self.feed_alone(group)
             return
         answers, change = prepared
         try:
@@ -94,11 +94,15 @@ class Groups:
         if change.links:
             yield from self.finish()
 
+    def feed_alone(self, group: Group) -> Generator[Request, Any, None]:
+        """Applies a group and waits for its commit."""
+        group.end((yield from self._core.feed(group.calls, group.received, live=group.live)))
+
     def _prepare(self, group: Group) -> Generator[Request, Any, tuple[Sequence[Answer], ChangeSet] | None]:
         """Applies the group to what is loaded; the answers and what is to be committed, None if that is not all."""
         core = self._core
-        yield from core.load(core._id_keys(group.calls, wanted_only=True), group.calls)
-        if core._knows_erased:
+        yield from core.load(core.id_keys(group.calls, wanted_only=True), group.calls)
+        if core.knows_erased:
             return None
         watermark = core.processor.watermark
         answers = core.apply(group.calls, group.received, group.live)
@@ -118,15 +122,14 @@ class Groups:
         except JourneysError as error:
             ending.group.end(None, error)
             return False
-        core._keep_recent(ending.change, ending.profiles)
+        core.keep_recent(ending.change, ending.profiles)
         ending.group.end(ending.answers)
         return True
 
     def _again(self, group: Group) -> Generator[Request, Any, None]:
         """It was refused: everything is done again, one after another."""
-        core = self._core
         try:
-            yield from core.begin_again()
-            group.end((yield from core.feed(group.calls, group.received, live=group.live)))
+            yield from self._core.begin_again()
+            yield from self.feed_alone(group)
         except JourneysError as error:
             group.end(None, error)

@@ -231,29 +231,27 @@ class Logic:
         rest = iter(calls_of(calls))
         answers: list[Answer] = []
         before: Group | None = None
+        failure: Exception | None = None
         try:
             while batch := list(islice(rest, size)):
                 group = yield ("_do", (self._feeding_group(batch, before),), {"alone": False})
                 if before is not None:
                     answers += before.result()
                 before = group
-        except Exception:
-            yield ("_do", (self._resting(),), {})
-            if before is not None:
-                before.result()
-            raise
-        yield ("_do", (self._resting(),), {})
+        except Exception as error:
+            failure = error
+        yield ("_do", (self._nothing(),), {})
         if before is not None:
             answers += before.result()
+        if failure is not None:
+            raise failure
         return answers
 
     def _feeding_group(self, calls: Sequence[Mapping[str, Any]], before: Group | None) -> Steps[Group]:
         """Applies a group of calls; its commit may be under way still."""
         group = Group(calls, self._received(), self.is_live)
-        if goes_ahead(self.store):
-            yield from self._core.groups.feed(group, before)
-        else:
-            group.end((yield from self._core.feed(calls, group.received, live=group.live)))
+        groups = self._core.groups
+        yield from groups.feed(group, before) if goes_ahead(self.store) else groups.feed_alone(group)
         return group
 
     def _alone(self, steps: Steps[T]) -> Steps[T]:
@@ -261,7 +259,8 @@ class Logic:
         yield from self._core.groups.finish()
         return (yield from steps)
 
-    def _resting(self) -> Steps[None]:
+    def _nothing(self) -> Steps[None]:
+        """To be done alone: what is under way comes to its end."""
         yield from ()
 
     def _replaying(self, calls: Sequence[Mapping[str, Any]], notes: Mapping[str, str] | None) -> Steps[list[Answer]]:

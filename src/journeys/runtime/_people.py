@@ -115,14 +115,6 @@ class People:
         self._woken.append(profile)
         return profile
 
-    def wake_next(self, rest: Rest, user_id: str) -> ProfileState:
-        """Wakes this user for the next unit of work."""
-        if len(self._woken) > 2 * self._awake:
-            self.make_room()
-        profile = self.users[user_id] = self._forms.wake(rest, "u:" + user_id, user_id)
-        self._woken.append(profile)
-        return profile
-
     def make_room(self) -> None:
         """Puts those to rest who were not needed for long, if they are many; nobody may hold one of them."""
         if len(self._woken) > 2 * self._awake:
@@ -130,7 +122,7 @@ class People:
                 self._put_to_rest(self._woken.popleft())
 
     def _put_to_rest(self, profile: ProfileState) -> None:
-        kind = self.users if profile.key[0] == "u" else self.visitors
+        kind = self._kind(profile.key)
         if kind.get(profile.id) is profile:  # else it was renamed, merged or erased, or is at rest
             rest = self._forms.rest(profile)
             if rest is not None:
@@ -142,13 +134,12 @@ class People:
         self._woken.clear()
         for key in self:
             self.make_room()
-            kind, shown = self._kind(key), key[2:]
-            found = kind[shown]
-            profile = found if isinstance(found, ProfileState) else self._forms.wake(found, key, shown)
-            kind[shown] = profile
-            if self._rests:
-                self._woken.append(profile)
-            yield profile
+            found = self._kind(key)[key[2:]]
+            if isinstance(found, ProfileState):
+                self[key] = found
+                yield found
+            else:
+                yield self.wake(found, key, key[2:])
         let_go()
 
     def forget(self, id_keys: set[str]) -> None:

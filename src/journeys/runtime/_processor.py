@@ -191,11 +191,10 @@ class Processor:
 
     def _awake(self, user_id: str, rest: Rest | None) -> ProfileState:
         """The profile of a user that is at rest, known under another id, or new."""
-        states = self.states
-        if rest is not None:
-            return states.wake_next(rest, user_id)
+        states, key = self.states, "u:" + user_id
         states.make_room()
-        key = "u:" + user_id
+        if rest is not None:
+            return states.wake(rest, key, user_id)
         if key in self.links:
             key = self.links[key]
             return states.get(key) or ProfileState(key)

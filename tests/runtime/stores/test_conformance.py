@@ -39,17 +39,18 @@ class TestSQLite(StoreConformance):
 
 class TestPostgres(StoreConformance):
     examples = 8
+    kind: type[PostgresStore] = PostgresStore
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres_url: str, new_schema: Callable[[], str]) -> None:
         self.url, self.new_schema = postgres_url, new_schema
 
     def make_store(self) -> Store:
-        return PostgresStore(self.url, schema=self.new_schema())
+        return self.kind(self.url, schema=self.new_schema())
 
     def reopen(self, store: Any) -> Store:
         store.close()
-        return PostgresStore(self.url, schema=store.schema)
+        return self.kind(self.url, schema=store.schema)
 
 
 class InTwoSteps(PostgresStore):
@@ -60,12 +61,7 @@ class InTwoSteps(PostgresStore):
 
 
 class TestPostgresInTwoSteps(TestPostgres):
-    def make_store(self) -> Store:
-        return InTwoSteps(self.url, schema=self.new_schema())
-
-    def reopen(self, store: Any) -> Store:
-        store.close()
-        return InTwoSteps(self.url, schema=store.schema)
+    kind = InTwoSteps
 
 
 class AsyncInTwoSteps(AsyncPostgresStore):

@@ -33,7 +33,7 @@ def at_once(operations: Operations, changes: ChangeSet) -> Sequence[Statement] |
     if moves or changes.links or changes.waiting or changes.applied or changes.notes:
         return None
     sql = operations.sql
-    made, checked, _ = operations._checked(changes)
+    made, checked, _ = operations.checked(changes)
     noted = [Ask(_NOTED, [*map(list, zip(*changes.read_notes.items(), strict=True))])] if changes.read_notes else []
     return [
         Tell(sql.begin),
@@ -43,7 +43,7 @@ def at_once(operations: Operations, changes: ChangeSet) -> Sequence[Statement] |
         *map(_sure, made),
         *(sql.lock_ids(changes) if sql.needs_locks(changes) else ()),
         *map(_sure, checked),
-        *operations._rest(changes),
+        *operations.rest(changes),
         Tell("COMMIT"),
     ]
 

@@ -119,8 +119,8 @@ class Operations:
         """Whether it came to an end; if not, it is to begin again with the locks."""
         sql = self.sql
         moves = yield from self._moves_watermark(changes)
-        made, checked, expected = self._checked(changes)
-        rest = [*self._rest(changes)]
+        made, checked, expected = self.checked(changes)
+        rest = [*self.rest(changes)]
         if moves:
             rest.append(Tell(sql.move_watermark, (changes.watermark, changes.watermark)))
         fence = sql.fence(exclusive=moves or not changes.read_notes.keys().isdisjoint(changes.notes))
@@ -157,7 +157,7 @@ class Operations:
         hashes = [keyed_hash(self.secret, id_key) for id_key in sorted(named)]
         return [Ask(self.sql.erased, (self.sql.listed(hashes),))] if hashes else []
 
-    def _checked(self, changes: ChangeSet) -> tuple[Sequence[Bulk], Sequence[Bulk], int]:
+    def checked(self, changes: ChangeSet) -> tuple[Sequence[Bulk], Sequence[Bulk], int]:
         """What makes rows, what changes rows, and how many they touch if all is as the worker has seen it."""
         sql = self.sql
         gone: list[tuple[Any, ...]] = []
@@ -180,7 +180,7 @@ class Operations:
         expected = len(changes.states) + len(changes.applied) + len(changes.waiting)
         return [made] if made.rows else [], [bulk for bulk in bulks if bulk.rows], expected
 
-    def _rest(self, changes: ChangeSet) -> Sequence[Statement]:
+    def rest(self, changes: ChangeSet) -> Sequence[Statement]:
         """What only adds. The figures and counters come late, because whoever adds to one holds it until the end."""
         sql = self.sql
         bulks = (
